@@ -1,0 +1,239 @@
+"""Every exception that kcore raises on purpose.
+
+Each class also inherits the builtin exception that Keras 2 raises in the same place (mostly
+`ValueError`), so that existing `except` clauses keep working. The first argument is the whole
+message; keyword arguments become attributes of the exception, so that a program can read what a
+person reads:
+
+    raise ShapeError(f"cannot add {a} and {b}", shapes=(a, b), op="add")
+
+A message says what was given, what was expected, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class KcoreError(Exception):
+    """Base of all exceptions of kcore.
+
+    # Arguments
+        message: the text a user reads.
+        info: attributes of the exception. The names a class uses are annotated in its body; each
+            is None where the place that raised the exception did not know it.
+    """
+
+    def __init__(self, message: str = "", **info: Any) -> None:
+        super().__init__(message)
+        for key, value in info.items():
+            setattr(self, key, value)
+
+
+class KcoreWarning(UserWarning):
+    """Base of all warnings of kcore."""
+
+
+# --- tensors, graphs and their execution -------------------------------------------------------
+
+
+class ShapeError(KcoreError, ValueError):
+    """A tensor, array or argument has a shape that does not fit."""
+
+    shapes: Any = None
+    op: str | None = None
+    line: str | None = None
+
+
+class DTypeError(KcoreError, TypeError, ValueError):
+    """A tensor, array or argument has a dtype that does not fit."""
+
+    dtypes: Any = None
+    op: str | None = None
+    line: str | None = None
+
+
+class GraphError(KcoreError, ValueError):
+    """A graph cannot be built or compiled: unknown op, disconnected input, missing placeholder."""
+
+    op: str | None = None
+    line: str | None = None
+
+
+class GradientError(GraphError):
+    """A gradient was asked for where none is defined."""
+
+
+class ExecutionError(KcoreError, RuntimeError):
+    """A compiled function failed while running; `line` is the user's line that made the op."""
+
+    op: str | None = None
+    line: str | None = None
+    shapes: Any = None
+    cause: BaseException | None = None
+
+
+class DeviceError(KcoreError, RuntimeError):
+    """A device is missing, cannot be used, or lacks a kernel."""
+
+    device: str | None = None
+
+
+# --- layers, models and data -------------------------------------------------------------------
+
+
+class DataError(KcoreError, ValueError):
+    """Data given to fit, evaluate or predict do not fit the model."""
+
+    argument: str | None = None
+
+
+class NotBuiltError(KcoreError, ValueError):
+    """A layer or model was used before its weights existed."""
+
+
+class NotCompiledError(KcoreError, RuntimeError):
+    """A model was trained or evaluated before `compile`."""
+
+
+class NotConnectedError(KcoreError, AttributeError):
+    """`layer.input`, `layer.output` and the like of a layer with no call, or with several."""
+
+
+class SavedModelError(KcoreError, ValueError):
+    """A saved model, or weights file, is damaged, hostile, or does not fit the model."""
+
+    path: str | None = None
+
+
+class UnsafeModelError(SavedModelError):
+    """A saved model contains code (a `Lambda`'s bytecode) that the caller did not allow."""
+
+
+class DownloadError(KcoreError, OSError):
+    """A file could not be fetched, or is not the file whose hash was promised."""
+
+    url: str | None = None
+    path: str | None = None
+
+
+# --- configuration -----------------------------------------------------------------------------
+
+
+class ConfigError(KcoreError, ValueError):
+    """The configuration file, or an environment variable, holds something invalid."""
+
+    path: str | None = None
+    key: str | None = None
+    value: Any = None
+
+
+# --- plugins -----------------------------------------------------------------------------------
+
+
+class PluginWarning(KcoreWarning):
+    """Something about an installed plugin that does not stop the program."""
+
+
+class PluginError(KcoreError):
+    """Base of what goes wrong with plugins.
+
+    # Attributes
+        kind: the kind looked for: 'layers', 'losses', 'datasets', ...
+        name: the public name looked for, such as 'LSTM'.
+        distribution: the distribution concerned, such as 'kcore-layers-recurrent'.
+        version: its version.
+    """
+
+    kind: str | None = None
+    name: Any = None
+    distribution: str | None = None
+    version: str | None = None
+
+
+class NotInstalledError(PluginError, ValueError):
+    """No installed and enabled plugin offers the name.
+
+    This form, a `ValueError`, answers a look-up by string (`optimizer='adm'`). The doors raise
+    the two forms below, which suit `kcore.layers.Dense` and `from kcore.layers import Dense`.
+
+    # Attributes
+        distribution: the first-party distribution that has the name, or None if kcore knows none.
+        nearest: tuple of installed names that look alike.
+    """
+
+    nearest: tuple[str, ...] = ()
+
+    def for_attribute(self) -> NotInstalledAttributeError:
+        """The same error as an `AttributeError`, so that `hasattr` answers False."""
+        return NotInstalledAttributeError(str(self), **vars(self))
+
+    def for_import(self) -> NotInstalledImportError:
+        """The same error as an `ImportError`, for import statements."""
+        return NotInstalledImportError(str(self), **vars(self))
+
+
+class NotInstalledAttributeError(NotInstalledError, AttributeError):
+    """`kcore.layers.Dense` where no plugin offers `Dense`."""
+
+
+class NotInstalledImportError(NotInstalledError, ModuleNotFoundError):
+    """`from kcore.layers import Dense` or `import kcore.datasets.mnist` where no plugin offers it."""
+
+
+class PluginDisabledError(NotInstalledError):
+    """The plugin that offers the name is installed, but switched off by the configuration.
+
+    # Attributes
+        reason: where it was switched off, such as "KCORE_PLUGINS_DISABLED" or a file.
+    """
+
+    reason: str | None = None
+
+    def for_attribute(self) -> PluginDisabledAttributeError:
+        return PluginDisabledAttributeError(str(self), **vars(self))
+
+    def for_import(self) -> PluginDisabledImportError:
+        return PluginDisabledImportError(str(self), **vars(self))
+
+
+class PluginDisabledAttributeError(PluginDisabledError, NotInstalledAttributeError):
+    """`kcore.layers.X` where the plugin that offers `X` is switched off."""
+
+
+class PluginDisabledImportError(PluginDisabledError, NotInstalledImportError):
+    """`from kcore.layers import X` where the plugin that offers `X` is switched off."""
+
+
+class PluginConflictError(PluginError, ImportError, ValueError):
+    """Several distributions offer one name, none of them first-party, and no pin decides.
+
+    # Attributes
+        candidates: tuple of the names that choose one each, such as 'dist-a:Name'.
+    """
+
+    candidates: tuple[str, ...] = ()
+
+
+class PluginLoadError(PluginError, ImportError):
+    """A plugin's import failed; every other plugin keeps working.
+
+    # Attributes
+        value: what the entry point names, such as 'kcore_layers_recurrent:LSTM'.
+        cause: the exception that the import raised (also `__cause__`).
+    """
+
+    value: str | None = None
+    cause: BaseException | None = None
+
+
+class PluginVersionError(PluginError, ImportError):
+    """A plugin was written for a plugin API that this core does not speak.
+
+    # Attributes
+        wanted: the plugin API version that the plugin states.
+        spoken: the plugin API version of this core.
+    """
+
+    wanted: str | None = None
+    spoken: str | None = None
