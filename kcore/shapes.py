@@ -1,0 +1,190 @@
+"""Arithmetic on shapes of sliding windows: what a convolution or a pooling makes of a length, and padding rules.
+
+Lengths may be ``None`` (unknown); the answer is then ``None`` too. Public as ``kcore.utils.conv_utils``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kcore.errors import ShapeError
+
+PADDINGS = ("valid", "same", "causal")
+DATA_FORMATS = ("channels_first", "channels_last")
+
+Pair = tuple[int, int]
+
+
+# --- arguments as users write them --------------------------------------------------------------
+
+
+def normalize_tuple(value: Any, n: int, name: str) -> tuple[int, ...]:
+    """One int for all ``n`` dimensions, or ``n`` ints, as a tuple of ints.
+
+    Args:
+        value: an int, or an iterable of ``n`` ints.
+        n: the number of spatial dimensions.
+        name: the argument's name, for the message.
+
+    Raises:
+        ValueError: ``value`` is neither.
+    """
+    if not isinstance(value, Iterable) or isinstance(value, str):
+        value = (value,) * n
+    values = tuple(value)
+    if len(values) != n:
+        raise ValueError(f"The `{name}` argument must be an integer or a tuple of {n} integers. Received: {value!r}")
+    try:
+        return tuple(_as_int(single) for single in values)
+    except TypeError:
+        raise ValueError(
+            f"The `{name}` argument must be an integer or a tuple of {n} integers. Received: {value!r}, "
+            f"with an element that is not an integer."
+        ) from None
+
+
+def _as_int(value: Any) -> int:
+    if isinstance(value, float) or int(value) != value:
+        raise TypeError
+    return int(value)
+
+
+def normalize_padding(value: Any) -> str:
+    """``"valid"``, ``"same"`` or ``"causal"``, in lower case.
+
+    Raises:
+        ValueError: ``value`` is none of these.
+    """
+    padding = value.lower() if isinstance(value, str) else value
+    if padding not in PADDINGS:
+        raise ValueError(f'The `padding` argument must be one of "valid", "same" (or "causal" for 1-D). Received: {value!r}')
+    return padding
+
+
+def normalize_data_format(value: str | None) -> str:
+    """``"channels_last"`` or ``"channels_first"``; None stands for the configured image data format.
+
+    Raises:
+        ValueError: ``value`` is none of these.
+    """
+    if value is None:
+        from kcore.config import image_data_format  # read at the call: users change it at run time
+
+        value = image_data_format()
+    data_format = value.lower() if isinstance(value, str) else value
+    if data_format not in DATA_FORMATS:
+        raise ValueError(
+            f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {value!r}'
+        )
+    return data_format
+
+
+# --- lengths, as layers announce them -----------------------------------------------------------
+
+
+def conv_output_length(
+    input_length: int | None, filter_size: int, padding: str, stride: int, dilation: int = 1
+) -> int | None:
+    """Length of the output of a convolution or pooling along one dimension.
+
+    Args:
+        input_length: length of the input, or None.
+        filter_size: length of the window, before dilation.
+        padding: "valid", "same", "causal" or "full".
+        stride, dilation: of the window; both at least 1.
+    """
+    if padding not in ("same", "valid", "full", "causal"):
+        raise ValueError(f'padding must be "same", "valid", "full" or "causal", got {padding!r}')
+    if input_length is None:
+        return None
+    extent = dilated(filter_size, dilation)
+    length = {
+        "same": input_length,
+        "causal": input_length,
+        "valid": input_length - extent + 1,
+        "full": input_length + extent - 1,
+    }[padding]
+    return (length + stride - 1) // stride
+
+
+def conv_input_length(output_length: int | None, filter_size: int, padding: str, stride: int) -> int | None:
+    """The (smallest) length of the input of a convolution whose output has ``output_length``."""
+    if padding not in ("same", "valid", "full"):
+        raise ValueError(f'padding must be "same", "valid" or "full", got {padding!r}')
+    if output_length is None:
+        return None
+    pad = {"same": filter_size // 2, "valid": 0, "full": filter_size - 1}[padding]
+    return (output_length - 1) * stride - 2 * pad + filter_size
+
+
+def deconv_length(dim_size: int | None, stride_size: int, kernel_size: int, padding: str) -> int | None:
+    """Length of the output of a transposed convolution along one dimension.
+
+    Args:
+        dim_size: length of the input, or None.
+        stride_size: stride of the transposed convolution (its up-sampling factor).
+        kernel_size: length of the kernel.
+        padding: "same", "valid" or "full".
+    """
+    if padding not in ("same", "valid", "full"):
+        raise ValueError(f'padding must be "same", "valid" or "full", got {padding!r}')
+    if dim_size is None:
+        return None
+    if padding == "valid":
+        return dim_size * stride_size + max(kernel_size - stride_size, 0)
+    if padding == "full":
+        return dim_size * stride_size - (stride_size + kernel_size - 2)
+    return dim_size * stride_size
+
+
+# --- the window itself, as operations use it ----------------------------------------------------
+
+
+def dilated(size: int, dilation: int) -> int:
+    """Extent of a window of ``size`` taps that are ``dilation`` apart."""
+    return (size - 1) * dilation + 1
+
+
+def window_output_length(length: int | None, size: int, stride: int, pad: Pair, dilation: int = 1) -> int | None:
+    """Number of positions of a window over ``length`` elements with explicit padding ``(before, after)``."""
+    if length is None:
+        return None
+    return (length + pad[0] + pad[1] - dilated(size, dilation)) // stride + 1
+
+
+def same_padding(length: int, size: int, stride: int, dilation: int = 1) -> Pair:
+    """``(before, after)`` of "same": the output has ceil(length / stride) elements, and where the padding is odd
+    the extra element comes after (even windows, or strides)."""
+    positions = -(-length // stride)
+    total = max((positions - 1) * stride + dilated(size, dilation) - length, 0)
+    return total // 2, total - total // 2
+
+
+def explicit_padding(
+    padding: str | tuple[Pair, ...],
+    lengths: tuple[int | None, ...],
+    sizes: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> tuple[Pair, ...] | str:
+    """The ``(before, after)`` pairs of a padding, one for each spatial dimension.
+
+    Explicit pairs are returned as they are. "same" needs the lengths of the dimensions that have a stride: where one
+    is unknown the answer is "same" again, to be asked for once the lengths are known.
+    """
+    if not isinstance(padding, str):
+        return tuple((int(before), int(after)) for before, after in padding)
+    if padding == "valid":
+        return ((0, 0),) * len(sizes)
+    if padding == "causal":
+        return tuple(((size - 1) * d, 0) for size, d in zip(sizes, dilation, strict=True))
+    if padding != "same":
+        raise ShapeError(f'padding must be "valid", "same", "causal" or pairs (before, after), got {padding!r}')
+    pairs = []
+    for length, size, stride, d in zip(lengths, sizes, strides, dilation, strict=True):
+        if length is None and stride > 1:
+            return "same"
+        # With a stride of 1 the padding does not depend on the length.
+        pairs.append(same_padding(size * d if length is None else length, size, stride, d))
+    return tuple(pairs)
