@@ -1,0 +1,50 @@
+"""The door to all optimizers: `from kcore.optimizers import SGD`. Names are also found in lower case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kcore.plugins import registry
+from kcore.plugins.doors import open_door
+from kcore.plugins.objects import deserialize_keras_object, interpret, serialize_keras_object
+
+__getattr__, __dir__ = open_door(__name__, "optimizers")
+
+
+def serialize(optimizer: Any) -> dict[str, Any]:
+    """The optimizer as `{"class_name": ..., "config": ...}`."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Makes an optimizer from its configuration.
+
+    # Arguments
+        config: dictionary with 'class_name' (in any case) and 'config'.
+        custom_objects: name to class, for what is not installed as a plugin.
+    """
+    return deserialize_keras_object(config, registry.mapping("optimizers"), custom_objects, "optimizer")
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer that an argument of `compile` stands for.
+
+    # Arguments
+        identifier: a name ('adam': default arguments), a configuration, an optimizer, or an
+            optimizer object from elsewhere, with `compute_gradients` and `apply_gradients`, which is
+            wrapped in a `TFOptimizer`.
+
+    # Raises
+        ValueError: none of these, or nobody has the name.
+    """
+    if isinstance(identifier, (str, Mapping)):
+        return interpret("optimizers", identifier, instance=True)
+    if hasattr(identifier, "get_updates"):
+        return identifier
+    if hasattr(identifier, "apply_gradients"):
+        return registry.get("optimizers", "TFOptimizer")(identifier)
+    raise ValueError(
+        f"Could not interpret optimizer identifier: {identifier!r}. Expected a name such as 'adam', a "
+        "dictionary with 'class_name' and 'config', or an optimizer."
+    )

@@ -1,0 +1,141 @@
+"""Import statements for modules that have no file in the core.
+
+- `import kcore.datasets.mnist`: a plugin's module under the core's name; the door resolves it.
+- `import kcore.engine.topology`: an old import path (`old_paths.py`).
+- `from kcore.layers import Dense` where nothing has `Dense`: Python asks for a module of that name,
+  and the answer is an ImportError that says what to install.
+
+This module is imported by `import kcore`: it must stay light, and so does without `importlib.abc`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+from kcore.plugins.old_paths import OLD_PATHS
+
+#: A module whose attribute of this name is a function `name -> object` is a door: what its own
+#: `__getattr__` does not find is asked here again, to answer an import statement.
+RESOLVER = "__kcore_resolve__"
+
+_aliases: set[str] = set()
+
+
+class KcoreFinder:
+    """Finds the modules under `kcore.` that are not files (a meta path finder)."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if not fullname.startswith("kcore."):
+            return None
+        parent_name, _, name = fullname.rpartition(".")
+        parent = sys.modules.get(parent_name)
+        if parent is None:
+            return None
+        if parent_name in _aliases and parent.__name__ != parent_name:
+            # Below a plugin's module the plugin's own import path is the true one; going by the
+            # folder would load a second copy.
+            real_name = f"{parent.__name__}.{name}"
+            return _spec(fullname, _Alias(lambda: importlib.import_module(real_name)))
+        resolve = vars(parent).get(RESOLVER)
+        if fullname not in OLD_PATHS and resolve is None:
+            return None
+        spec = PathFinder.find_spec(fullname, path)
+        if spec is not None:
+            return spec  # a file of the core
+        if fullname in OLD_PATHS:
+            return _spec(fullname, _OldPath(), is_package=True)
+        assert resolve is not None
+        return _spec_of_plugin_module(fullname, resolve, name)
+
+
+def _spec_of_plugin_module(fullname: str, resolve: Callable[[str], Any], name: str) -> ModuleSpec:
+    from kcore.errors import NotInstalledError
+
+    if name.startswith("_"):
+        raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+    try:
+        found = resolve(name)
+    except NotInstalledError as error:
+        raise error.for_import() from None
+    if not isinstance(found, ModuleType):
+        package = fullname.rpartition(".")[0]
+        raise ModuleNotFoundError(f"{fullname} is not a module; use: from {package} import {name}")
+    return _spec(fullname, _Alias(lambda: found))
+
+
+def _spec(fullname: str, loader: Any, is_package: bool = False) -> ModuleSpec:
+    return ModuleSpec(fullname, loader, is_package=is_package)
+
+
+class _Alias:
+    """Puts a module that has another name of its own under an import path."""
+
+    def __init__(self, target: Callable[[], ModuleType]) -> None:
+        self._target = target
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The import system hands out what stands in sys.modules afterwards, so that the plugin's
+        # module keeps its own name, spec and loader.
+        enter(module.__name__, self._target())
+
+
+class _OldPath:
+    """Makes the module of an old import path."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return OldPathModule(spec.name, f"Old import path; its names live in {OLD_PATHS[spec.name]}.")
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)[RESOLVER] = module.__getattr__
+
+
+class OldPathModule(ModuleType):
+    """A module whose names are looked up in the modules of `OLD_PATHS`."""
+
+    def __getattr__(self, name: str) -> Any:
+        error: AttributeError | None = None
+        if not name.startswith("__"):
+            for source in _sources(self.__name__):
+                try:
+                    return getattr(source, name)
+                except AttributeError as missing:
+                    error = missing
+        raise error or AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({name for source in _sources(self.__name__) for name in dir(source)})
+
+
+def _sources(old_path: str) -> list[ModuleType]:
+    return [importlib.import_module(name) for name in OLD_PATHS[old_path]]
+
+
+def enter(fullname: str, module: ModuleType) -> None:
+    """Makes a module importable under a second name."""
+    _aliases.add(fullname)
+    sys.modules[fullname] = module
+
+
+def forget_aliases() -> None:
+    """Drops the second names, after what is installed has changed."""
+    for fullname in _aliases:
+        sys.modules.pop(fullname, None)
+        parent_name, _, name = fullname.rpartition(".")
+        vars(sys.modules.get(parent_name, ModuleType("gone"))).pop(name, None)
+    _aliases.clear()
+
+
+def install() -> None:
+    """Puts the finder on `sys.meta_path`, once."""
+    if not any(isinstance(finder, KcoreFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, KcoreFinder())

@@ -1,0 +1,72 @@
+"""What a user reads when a name is not there: what to install, or what was meant."""
+
+from __future__ import annotations
+
+import difflib
+
+from kcore.errors import NotInstalledError
+from kcore.plugins import discovery
+from kcore.plugins.catalogue import CATALOGUE
+from kcore.plugins.kinds import KINDS, kind_of
+
+
+def owner_of(kind: str, name: str) -> str | None:
+    """The first-party distribution that has a name, or None."""
+    owners = CATALOGUE.get(kind, {})
+    if name in owners or not kind_of(kind).ignores_case:
+        return owners.get(name)
+    return next((owner for known, owner in owners.items() if known.lower() == name.lower()), None)
+
+
+def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledError:
+    """The error for a name that no installed plugin offers.
+
+    # Arguments
+        kind, name: what was looked up.
+        installed: the names of that kind that are there.
+    """
+    label = kind_of(kind).label
+    owner = owner_of(kind, name)
+    nearest = tuple(difflib.get_close_matches(name, installed, 3))
+    message = f"Unknown {label}: '{name}'. "
+    if owner is not None:
+        message += _install(owner)
+    elif nearest:
+        message += f"Did you mean {' or '.join(repr(near) for near in nearest)}?"
+    else:
+        message += _elsewhere(kind, name) or _not_installed_but_near(kind, name) or _no_idea(kind)
+    return NotInstalledError(message, kind=kind, name=name, distribution=owner, nearest=nearest)
+
+
+def _install(owner: str) -> str:
+    present = discovery.index().distributions.get(owner)
+    if present is not None:
+        return (
+            f"It is in newer versions of {owner} than the installed {present.version}: "
+            f"pip install --upgrade {owner}"
+        )
+    return f"It is in {owner}, which is not installed: pip install {owner}"
+
+
+def _elsewhere(kind: str, name: str) -> str:
+    """Whether the name is one of another kind: `kcore.layers.Adam`."""
+    for other in KINDS.values():
+        known = {**CATALOGUE.get(other.name, {}), **discovery.index().entries.get(other.name, {})}
+        if other.name != kind and name in known:
+            return (
+                f"It is no {kind_of(kind).label} but a {other.label}: from kcore.{other.name} import {name}"
+            )
+    return ""
+
+
+def _not_installed_but_near(kind: str, name: str) -> str:
+    known = CATALOGUE.get(kind, {})
+    near = difflib.get_close_matches(name, known, 1)
+    return f"Did you mean '{near[0]}'? {_install(known[near[0]])}" if near else ""
+
+
+def _no_idea(kind: str) -> str:
+    return (
+        f"No installed plugin offers it ('kcore plugins list --kind {kind}' shows what there is). If it is "
+        "your own, name it in custom_objects or a CustomObjectScope; if it is in a plugin, install that."
+    )

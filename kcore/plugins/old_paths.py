@@ -1,0 +1,43 @@
+"""Import paths that scripts written for Keras 2.1 use, and where their names live here.
+
+Each old path is a module without a file: a name in it is looked for in the modules of the right
+side, in this order. A real module of the same path goes first.
+"""
+
+from __future__ import annotations
+
+OLD_PATHS: dict[str, tuple[str, ...]] = {
+    "kcore.engine.topology": ("kcore.engine", "kcore.saving", "kcore.models"),
+    "kcore.engine.training": ("kcore.engine", "kcore.models"),
+    **{
+        f"kcore.layers.{name}": ("kcore.layers",)
+        for name in (
+            "advanced_activations",
+            "convolutional",
+            "convolutional_recurrent",
+            "core",
+            "cudnn_recurrent",
+            "embeddings",
+            "local",
+            "merge",
+            "noise",
+            "normalization",
+            "pooling",
+            "recurrent",
+            "wrappers",
+        )
+    },
+    **{
+        f"kcore.utils.{name}": ("kcore.utils",)
+        for name in (
+            "conv_utils",
+            "data_utils",
+            "generic_utils",
+            "io_utils",
+            "layer_utils",
+            "np_utils",
+            "test_utils",
+            "vis_utils",
+        )
+    },
+}
