@@ -1,0 +1,25 @@
+"""The stages of compilation, one after the other."""
+
+from __future__ import annotations
+
+from kcore.compile.fuse import schedule
+from kcore.compile.memory import ROOT_KINDS, MemoryPlan
+from kcore.compile.plan import Plan
+from kcore.compile.specialize import Graph
+
+
+def compile_plan(graph: Graph) -> Plan:
+    """The plan of a graph whose shapes are all known."""
+    kept = [*graph.outputs, *(value for _, value in graph.updates)]
+    instructions = schedule(graph.nodes(), kept, skip=ROOT_KINDS)
+    memory = MemoryPlan(instructions, graph.outputs, graph.updates)
+    direct = {graph.updates[i][1].key: graph.updates[i][0] for i in memory.in_variables}
+    updated = {variable.key for variable, _ in graph.updates}
+    copies = []
+    for i, (variable, value) in enumerate(graph.updates):
+        if i in memory.in_variables:
+            continue
+        # A new value that is read from another updated variable must be saved before that one changes.
+        staged = memory.root.get(value.key, value.key) in updated
+        copies.append((variable, value, staged))
+    return Plan(graph.inputs, graph.outputs, memory.instructions, memory.places, memory.arena_bytes, copies, direct)

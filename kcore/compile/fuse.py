@@ -1,0 +1,90 @@
+"""Grouping of elementwise operations: the second stage of a plan.
+
+Neighbouring elementwise operations on large tensors of one shape become one instruction, which a device computes
+piece by piece: on a CPU in pieces that stay in the cache, spread over threads; on a GPU as one kernel. Values that
+only the group reads never reach main memory. On small tensors a group would gain nothing, and none is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kcore.compile.plan import Instruction, Key
+from kcore.graph import Node, Spec, Tensor
+
+MIN_ELEMENTS = 1 << 14
+_MAX_OPEN = 16
+
+
+class _Group:
+    """A group under construction; it ends when something outside it reads one of its values."""
+
+    def __init__(self, spec: Spec):
+        self.shape = spec.shape
+        self.nodes: list[Node] = []
+
+
+def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[str]) -> list[Instruction]:
+    """The instructions that compute `nodes`, in order.
+
+    Args:
+        nodes: inputs before readers.
+        outputs: values that are read after the last instruction.
+        skip: names of operations that need no instruction (values that are there already).
+    """
+    skipped = set(skip)
+    readers: dict[Key, list[Node]] = {}
+    for node in nodes:
+        for t in node.inputs:
+            readers.setdefault(t.key, []).append(node)
+    kept = {t.key for t in outputs}
+    result: list[Instruction] = []
+    open_groups: list[_Group] = []
+    group_of: dict[Node, _Group] = {}
+
+    def close(group: _Group) -> None:
+        open_groups.remove(group)
+        result.append(_instruction(group.nodes, readers, kept))
+        for node in group.nodes:
+            group_of.pop(node, None)
+
+    for node in nodes:
+        if node.op.name in skipped:
+            continue
+        sources = {id(g): g for t in node.inputs if (g := group_of.get(t.node)) is not None}
+        if not _groupable(node):
+            for group in sources.values():
+                close(group)
+            result.append(Instruction((node,), tuple((node, i) for i in range(len(node.specs)))))
+            continue
+        home = next((g for g in reversed(list(sources.values())) if g.shape == node.specs[0].shape), None)
+        for group in list(sources.values()):
+            if group is not home:
+                close(group)
+        if home is None:
+            home = _new_group(node, open_groups, close)
+        home.nodes.append(node)
+        group_of[node] = home
+    for group in list(open_groups):
+        close(group)
+    return result
+
+
+def _new_group(node: Node, open_groups: list[_Group], close: object) -> _Group:
+    if len(open_groups) >= _MAX_OPEN:
+        close(open_groups[0])  # type: ignore[operator]
+    group = _Group(node.specs[0])
+    open_groups.append(group)
+    return group
+
+
+def _groupable(node: Node) -> bool:
+    return node.op.elementwise and len(node.specs) == 1 and node.specs[0].size >= MIN_ELEMENTS
+
+
+def _instruction(nodes: list[Node], readers: dict[Key, list[Node]], kept: set[Key]) -> Instruction:
+    own = set(nodes)
+    outs = tuple(
+        (n, 0) for n in nodes if (n, 0) in kept or any(reader not in own for reader in readers.get((n, 0), ()))
+    )
+    return Instruction(tuple(nodes), outs, fused=True)

@@ -1,0 +1,1 @@
+"""Execution: devices, memory, functions, variables."""

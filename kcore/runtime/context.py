@@ -1,0 +1,77 @@
+"""What a kernel is given when it is bound: the array module, scratch memory, random bits, sub-plans."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kcore.dtypes import ITEMSIZE
+from kcore.graph import Op
+from kcore.ops.random import RandomStream
+from kcore.runtime.device import Device
+
+
+class BindContext:
+    """Services for binding the kernels of one plan to memory.
+
+    Attributes:
+        device: the device on which the plan runs.
+        xp: its array module.
+    """
+
+    def __init__(self, device: Device):
+        self.device = device
+        self.xp = device.xp
+        self._pool = device.empty((0,), "uint8")
+        self._used = 0
+        self._private: dict[Any, Any] = {}
+
+    def begin_instruction(self) -> None:
+        """Scratch memory handed out so far may be used again: instructions run one after the other."""
+        self._used = 0
+
+    def scratch(self, shape: int | Sequence[int], dtype: str) -> Any:
+        """Memory for temporary values of one call: undefined before it, lost after it."""
+        dims = (shape,) if isinstance(shape, int) else tuple(shape)
+        nbytes = math.prod(dims) * ITEMSIZE[dtype if isinstance(dtype, str) else str(dtype)]
+        start = -(-self._used // 64) * 64
+        if start + nbytes > self._pool.size:
+            self._pool = self.device.empty((max(start + nbytes, 2 * self._pool.size),), "uint8")
+        self._used = start + nbytes
+        return self._pool[start : start + nbytes].view(dtype).reshape(dims)
+
+    def private_scratch(self, key: Any, shape: Sequence[int], dtype: str) -> Any:
+        """Scratch memory under a key: the same bytes at each request, for threads that must not share."""
+        nbytes = math.prod(shape) * ITEMSIZE[dtype]
+        pool = self._private.get(key)
+        if pool is None or pool.size < nbytes:
+            pool = self._private[key] = self.device.empty((nbytes,), "uint8")
+        return pool[:nbytes].view(dtype).reshape(tuple(shape))
+
+    def bind_op(self, op: Op, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
+        """The call that computes an operation: the device's own kernel, or the portable one."""
+        own = self.device.kernel(op.name)
+        if own is not None:
+            return own(self, outs, ins, attrs)
+        return op.bind(self, outs, ins, attrs)
+
+    def random_bits(self, stream: RandomStream, words: int) -> Any:
+        """The next `words` 64-bit words of a stream, as a 1-D uint64 array."""
+        return self.device.random_bits(stream, words)
+
+    def to_host(self, array: Any) -> Any:
+        """A NumPy copy of a device array."""
+        return self.device.to_host(array)
+
+    def bind_graph(self, inputs: Sequence[Any], outputs: Sequence[Any], given: Mapping[int, Any]) -> Any:
+        """Memory and calls for a graph inside an operation (the body of a loop): an `Instance`.
+
+        Args:
+            inputs: placeholders of known shape.
+            outputs: tensors.
+            given: arrays to use as memory of inputs, by position.
+        """
+        from kcore.runtime.executor import bind_inner
+
+        return bind_inner(self.device, inputs, outputs, given)

@@ -1,0 +1,59 @@
+"""What a device is: an array module, memory, transfer, random bits, and kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from kcore.compile.plan import Instruction
+from kcore.ops.random import RandomStream
+
+
+class Device:
+    """A place where plans run. Subclasses bring an array module and may bring faster kernels.
+
+    Attributes:
+        name: what `K.backend()` answers.
+        xp: the array module (NumPy's interface).
+    """
+
+    name: ClassVar[str] = ""
+    xp: Any = None
+
+    @classmethod
+    def is_available(cls) -> bool:
+        """Whether this machine has what the device needs; asked when the choice is automatic."""
+        return True
+
+    def empty(self, shape: Sequence[int], dtype: str) -> Any:
+        """An uninitialized array."""
+        return self.xp.empty(tuple(shape), dtype=dtype)
+
+    def asarray(self, value: Any, dtype: str | None = None) -> Any:
+        """`value` (an array or nested sequence of the host) as an array of the device."""
+        return self.xp.asarray(value, dtype=dtype)
+
+    def to_host(self, array: Any) -> Any:
+        """A NumPy copy of a device array, owned by the caller."""
+        raise NotImplementedError
+
+    def random_bits(self, stream: RandomStream, words: int) -> Any:
+        """The next `words` 64-bit words of a stream, as a 1-D uint64 array."""
+        raise NotImplementedError
+
+    def kernel(self, name: str) -> Callable[..., Callable[[], Any]] | None:
+        """This device's own ``bind(ctx, outs, ins, attrs)`` for an operation, or None for the portable kernel."""
+        return None
+
+    def bind_group(
+        self, ctx: Any, instruction: Instruction, outs: Sequence[Any], arrays: Callable[[Any], Any]
+    ) -> Callable[[], Any]:
+        """The call that computes a fused group; `arrays` gives the array of a tensor from outside the group."""
+        raise NotImplementedError
+
+    def errstate(self) -> Any:
+        """A context manager in which numeric warnings (overflow, division by zero) are silent, as IEEE asks."""
+        raise NotImplementedError
+
+    def synchronize(self) -> None:
+        """Wait until all work that was handed to the device is done."""

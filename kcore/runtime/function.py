@@ -1,0 +1,231 @@
+"""`Function`: what `K.function` returns, the one seam between graph and execution."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kcore.compile import Plan, compile_plan, specialize
+from kcore.errors import DTypeError, GraphError, ShapeError
+from kcore.graph import Spec, Tensor
+from kcore.runtime.device import Device
+from kcore.runtime.devices import current_device
+from kcore.runtime.evaluate import evaluate, fold_node
+from kcore.runtime.executor import Instance
+from kcore.runtime.variable import Variable
+
+MAX_PLANS = 32  # plans of a function: the least recently used is dropped
+MAX_IDLE = 4  # idle instances (memory) that a plan keeps for its next callers
+
+
+def make_plan(
+    device: Device,
+    inputs: Sequence[Tensor],
+    specs: Sequence[Spec],
+    outputs: Sequence[Tensor],
+    updates: Sequence[tuple[Tensor, Tensor]],
+    phase: bool,
+) -> Plan | None:
+    """Compile for concrete input shapes; None where shapes follow from data and no plan is possible."""
+
+    def fold(node: Any) -> Sequence[Any]:
+        return fold_node(node, device)
+
+    graph = specialize(inputs, specs, outputs, updates, phase, fold)
+    return compile_plan(graph) if graph.known else None
+
+
+class BoundPlan:
+    """A plan and its idle instances; `acquire` gives one to a thread, `release` takes it back."""
+
+    def __init__(self, plan: Plan, device: Device):
+        self.plan = plan
+        self.device = device
+        self._idle: list[Instance] = []
+
+    def acquire(self) -> Instance:
+        with contextlib.suppress(IndexError):  # all are busy, or another thread was faster
+            return self._idle.pop()
+        return Instance(self.plan, self.device)
+
+    def release(self, instance: Instance) -> None:
+        if len(self._idle) < MAX_IDLE:
+            self._idle.append(instance)
+
+
+class Function:
+    """Computes `outputs` and then carries out `updates`, for given `inputs`.
+
+    Calls compile a plan for each new signature of input shapes (and learning phase) and keep a bounded number of
+    plans. Several threads may call one function at a time.
+
+    Args:
+        inputs: tensors to be given at each call; placeholders, or any tensors, which are then cut off from what
+            they depend on. The learning phase may be among them.
+        outputs: tensors to compute.
+        updates: pairs of a variable and its new value; all are computed from the values before the call.
+        name: for messages.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        updates: Sequence[tuple[Variable, Tensor]] = (),
+        name: str = "function",
+    ):
+        self.name = name
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        # One variable, one new value: where a list names a variable twice, the last pair holds.
+        self.updates = list({variable.key: (variable, value) for variable, value in updates}.values())
+        self.device = current_device()
+        self._phase_at = next((i for i, t in enumerate(self.inputs) if t.node.op.name == "learning_phase"), None)
+        self._tensors = [t for t in self.inputs if t.node.op.name != "learning_phase"]
+        self._plans: OrderedDict[Any, BoundPlan | None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # -- calls -----------------------------------------------------------------------------------------
+    def __call__(self, inputs: Sequence[Any] = ()) -> list[Any]:
+        """Run it.
+
+        Args:
+            inputs: one value for each input: arrays, or what NumPy makes arrays of.
+
+        Returns:
+            the outputs as NumPy arrays that belong to the caller.
+
+        Raises:
+            ShapeError, DTypeError: an argument does not fit its input; the message names it.
+        """
+        if len(inputs) != len(self.inputs):
+            names = ", ".join(t.name for t in self.inputs) or "none"
+            raise ShapeError(f"{self.name} takes {len(self.inputs)} inputs ({names}), got {len(inputs)}")
+        phase, values = self._split(inputs)
+        arrays = [self._checked(t, v) for t, v in zip(self._tensors, values, strict=True)]
+        bound = self.bound_plan([a.shape for a in arrays], phase)
+        if bound is None:
+            return self._interpret(arrays, phase)
+        instance = bound.acquire()
+        for buffer, array in zip(instance.inputs, arrays, strict=True):
+            buffer[...] = array if self.device.name == "numpy" else self.device.asarray(array)
+        instance.run()
+        results = [self.device.to_host(a) for a in instance.outputs]
+        instance.finish()
+        bound.release(instance)
+        return results
+
+    def _split(self, inputs: Sequence[Any]) -> tuple[bool, Sequence[Any]]:
+        if self._phase_at is None:
+            return False, inputs
+        at = self._phase_at
+        return bool(np.asarray(inputs[at]).item()), [*inputs[:at], *inputs[at + 1 :]]
+
+    def _checked(self, tensor: Tensor, value: Any) -> Any:
+        spec = tensor.node.specs[tensor.index]
+        if type(value) is not np.ndarray or value.dtype != spec.dtype:
+            value = self._converted(tensor, value)
+        shape = value.shape
+        if shape != spec.shape and (
+            len(shape) != len(spec.shape)
+            or any(d is not None and d != s for d, s in zip(spec.shape, shape, strict=True))
+        ):
+            raise ShapeError(
+                f"input {tensor.name!r} of {self.name} expects shape {spec.shape}, got an array of shape {shape}",
+                shapes=(spec.shape, shape),
+            )
+        return value
+
+    def _converted(self, tensor: Tensor, value: Any) -> np.ndarray:
+        if isinstance(value, Tensor):
+            raise DTypeError(f"input {tensor.name!r} of {self.name} expects an array, got the tensor {value!r}")
+        try:
+            return np.asarray(value, dtype=tensor.dtype)
+        except (TypeError, ValueError) as error:
+            raise DTypeError(
+                f"input {tensor.name!r} of {self.name} expects {tensor.spec}, got {type(value).__name__}: {error}"
+            ) from None
+
+    # -- plans -----------------------------------------------------------------------------------------
+    def bound_plan(self, shapes: Sequence[tuple[int, ...]], phase: bool = False) -> BoundPlan | None:
+        """The plan for input shapes (without the learning phase's), compiled if it is new; None if there can be
+        none because shapes follow from data. An instance's `inputs` may be filled directly."""
+        signature = (phase, *shapes)
+        try:
+            bound = self._plans[signature]
+        except KeyError:
+            return self._compile(signature, shapes, phase)
+        if len(self._plans) > 1:
+            with self._lock:
+                if signature in self._plans:
+                    self._plans.move_to_end(signature)
+        return bound
+
+    def _compile(self, signature: Any, shapes: Sequence[tuple[int, ...]], phase: bool) -> BoundPlan | None:
+        specs = [Spec(tuple(s), t.dtype) for s, t in zip(shapes, self._tensors, strict=True)]
+        plan = make_plan(self.device, self._tensors, specs, self.outputs, self.updates, phase)
+        bound = None if plan is None else BoundPlan(plan, self.device)
+        with self._lock:
+            bound = self._plans.setdefault(signature, bound)
+            while len(self._plans) > MAX_PLANS:
+                self._plans.popitem(last=False)
+        return bound
+
+    def _interpret(self, arrays: Sequence[Any], phase: bool) -> list[Any]:
+        given = {t.key: self.device.asarray(a) for t, a in zip(self._tensors, arrays, strict=True)}
+        wanted = [*self.outputs, *(value for _, value in self.updates)]
+        values = evaluate(wanted, self.device, given, phase)
+        results = [self.device.to_host(v) for v in values[: len(self.outputs)]]
+        fresh = [self.device.to_host(v) for v in values[len(self.outputs) :]]
+        for (variable, _), value in zip(self.updates, fresh, strict=True):
+            variable.state.assign(value)
+        return results
+
+    def show(self) -> str:
+        """The compiled plans as text, the latest last."""
+        plans = [b.plan.show() for b in self._plans.values() if b is not None]
+        return "\n\n".join(plans) or f"{self.name}: not compiled yet; call it once"
+
+    def __repr__(self) -> str:
+        return f"<kcore.Function {self.name}: {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
+
+
+def function(
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor] | Tensor,
+    updates: Sequence[tuple[Variable, Tensor]] | None = None,
+    name: str = "function",
+) -> Function:
+    """A callable that computes `outputs` from `inputs` (see `Function`).
+
+    Raises:
+        GraphError: something among the arguments is no tensor, or an update's target is no variable.
+    """
+    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    for role, tensors in (("input", inputs), ("output", outputs)):
+        for t in tensors:
+            if not isinstance(t, Tensor):
+                raise GraphError(f"every {role} of K.function must be a tensor, got {t!r}")
+    pairs = [_pair(update) for update in updates or ()]
+    return Function(inputs, outputs, pairs, name)
+
+
+def _pair(update: Any) -> tuple[Variable, Tensor]:
+    if not (isinstance(update, tuple) and len(update) == 2 and isinstance(update[0], Variable)):
+        raise GraphError(f"an update must be a pair (variable, new value), got {update!r}")
+    variable, value = update
+    if not isinstance(value, Tensor) or value.dtype != variable.dtype:
+        from kcore.graph import apply, constant
+
+        value = value if isinstance(value, Tensor) else constant(value, dtype=variable.dtype)
+        value = value if value.dtype == variable.dtype else apply("cast", value, dtype=variable.dtype)
+    if len(value.shape) != len(variable.shape) or any(
+        a is not None and a != b for a, b in zip(value.shape, variable.shape, strict=True)
+    ):
+        raise ShapeError(f"variable {variable.name!r} of shape {variable.shape} cannot be updated to {value.spec}")
+    return variable, value

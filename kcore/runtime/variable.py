@@ -1,0 +1,117 @@
+"""Variables: named values that live from call to call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from kcore import dtypes
+from kcore.errors import ShapeError
+from kcore.graph import Op, Shape, Spec, Tensor, get_op, register
+from kcore.graph.node import make_node
+from kcore.runtime.devices import current_device
+
+
+class VariableState:
+    """The memory behind a variable. Its array is made at first need and then stays the same array, so that
+    plans can be bound to it; new values are copied into it."""
+
+    __slots__ = ("_array", "_initial", "_lock", "device", "spec")
+
+    def __init__(self, spec: Spec, initial: Callable[[], Any]):
+        self.spec = spec
+        self.device = current_device()
+        self._initial: Callable[[], Any] | None = initial
+        self._array: Any = None
+        self._lock = threading.RLock()
+
+    @property
+    def array(self) -> Any:
+        """The device array; drawn or copied from the initial value when first read."""
+        if self._array is None:
+            with self._lock:
+                if self._array is None:
+                    assert self._initial is not None
+                    array = self.device.empty(self.spec.shape, self.spec.dtype)
+                    array[...] = self.device.asarray(self._initial(), self.spec.dtype)
+                    self._array, self._initial = array, None
+        return self._array
+
+    def assign(self, value: Any) -> None:
+        """Copy `value` (of the variable's shape) into the memory; the initial value is never computed."""
+        with self._lock:
+            if self._array is None:
+                self._array = self.device.empty(self.spec.shape, self.spec.dtype)
+                self._initial = None
+            self._array[...] = value if type(value) is type(self._array) else self.device.asarray(value)
+
+
+@register
+class VariableOp(Op):
+    """The present value of a variable."""
+
+    name = "variable"
+
+    def infer(self, *, state: VariableState, name: str) -> Spec:  # type: ignore[override]
+        return state.spec
+
+    def kernel(self, xp: Any, out: Any, *, state: VariableState, name: str) -> None:  # type: ignore[override]
+        out[...] = state.array
+
+
+class Variable(Tensor):
+    """A tensor that keeps its value between calls and can be updated.
+
+    Args:
+        shape, dtype: fixed for its life.
+        initial: computes the first value, when it is first read.
+        name: what saved files call it.
+        constraint: a function that an optimizer applies to each new value, or None.
+        trainable: whether optimizers should train it.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: str,
+        initial: Callable[[], Any],
+        name: str,
+        constraint: Callable[[Tensor], Tensor] | None = None,
+        trainable: bool = True,
+    ):
+        if None in shape:
+            raise ShapeError(f"variable {name!r} needs a complete shape, got {shape}")
+        spec = Spec(tuple(shape), dtypes.canonical(dtype))
+        self.state = VariableState(spec, initial)
+        super().__init__(make_node(_VARIABLE, (), {"state": self.state, "name": name}))
+        self.constraint = constraint
+        self.trainable = trainable
+
+    def get(self) -> Any:
+        """The present value, as a NumPy array of its own."""
+        return self.state.device.to_host(self.state.array)
+
+    def set(self, value: Any) -> None:
+        """Give a new value of the same shape.
+
+        Raises:
+            ShapeError: the shape is another.
+        """
+        shape = getattr(value, "shape", None)
+        if shape is None:
+            value = self.state.device.asarray(value, self.dtype)
+            shape = value.shape
+        if tuple(shape) != self.shape:
+            raise ShapeError(f"variable {self.name!r} has shape {self.shape}; it cannot take a value of shape {shape}")
+        self.state.assign(value)
+
+    def eval(self) -> Any:
+        """The present value (the name that TensorFlow scripts use)."""
+        return self.get()
+
+    def __repr__(self) -> str:
+        return f"<kcore.Variable {self.name!r} {self.spec}>"
+
+
+_VARIABLE = get_op("variable")
