@@ -1,0 +1,69 @@
+"""Running sums and products along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from kcore.graph import Node, Op, Spec, Tensor, apply, register
+from kcore.ops.common import as_tensor, normalize_axis
+
+
+class _Cumulative(Op):
+    """Element i combines the elements up to i (`exclusive`: before i; `reverse`: from the other end)."""
+
+    ufunc_name: ClassVar[str] = ""
+    neutral: ClassVar[int] = 0
+
+    def infer(self, x: Spec, *, axis: int, reverse: bool, exclusive: bool) -> Spec:  # type: ignore[override]
+        return Spec(x.shape, "int32" if x.dtype == "bool" else x.dtype)
+
+    def kernel(self, xp: Any, out: Any, x: Any, *, axis: int, reverse: bool, exclusive: bool) -> None:  # type: ignore[override]
+        x, result = xp.moveaxis(x, axis, 0), xp.moveaxis(out, axis, 0)
+        if reverse:
+            x, result = x[::-1], result[::-1]
+        if exclusive:
+            result[:1] = self.neutral
+            x, result = x[:-1], result[1:]
+        getattr(xp, self.ufunc_name).accumulate(x, axis=0, dtype=out.dtype, out=result)
+
+
+@register
+class CumSum(_Cumulative):
+    """The running sum."""
+
+    name = "cumsum"
+    ufunc_name = "add"
+    zero_in = (0,)
+
+    def vjp(self, node: Node, g: Tensor) -> Sequence[Tensor]:  # type: ignore[override]
+        # Element i takes part in all sums from i on.
+        return [apply("cumsum", g, **{**node.attrs, "reverse": not node.attrs["reverse"]})]
+
+
+@register
+class CumProd(_Cumulative):
+    """The running product. Its gradient divides by the elements, which must not be 0."""
+
+    name = "cumprod"
+    ufunc_name = "multiply"
+    neutral = 1
+
+    def vjp(self, node: Node, g: Tensor) -> Sequence[Tensor]:  # type: ignore[override]
+        (x,), (y,) = node.inputs, node.outputs
+        return [apply("cumsum", g * y, **{**node.attrs, "reverse": not node.attrs["reverse"]}) / x]
+
+
+def cumsum(x: Any, axis: int = 0, reverse: bool = False, exclusive: bool = False) -> Tensor:
+    """The running sum along `axis`."""
+    return _cumulative("cumsum", x, axis, reverse, exclusive)
+
+
+def cumprod(x: Any, axis: int = 0, reverse: bool = False, exclusive: bool = False) -> Tensor:
+    """The running product along `axis`."""
+    return _cumulative("cumprod", x, axis, reverse, exclusive)
+
+
+def _cumulative(name: str, x: Any, axis: int, reverse: bool, exclusive: bool) -> Tensor:
+    x = as_tensor(x)
+    return apply(name, x, axis=normalize_axis(name, axis, x.ndim), reverse=reverse, exclusive=exclusive)
