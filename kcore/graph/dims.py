@@ -61,7 +61,9 @@ def decode_shape(encoded: Encoded) -> Shape:
     return tuple(d if d >= 0 else None for d in encoded)
 
 
-def resolve(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any]) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+def resolve(
+    op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any]
+) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
     """Write dimensions that have become constants into the attribute `op.dims` and drop their inputs."""
     assert op.dims is not None
     encoded: Encoded = attrs[op.dims]
@@ -107,5 +109,3 @@ def dim_of(x: Tensor, axis: int) -> int | Tensor:
 def dims_of(x: Tensor) -> tuple[int | Tensor, ...]:
     """All dimensions of `x`, ints where known: what a reshape back to the shape of `x` takes."""
     return tuple(dim_of(x, axis) for axis in range(x.ndim))
-
-

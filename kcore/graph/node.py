@@ -40,7 +40,12 @@ class Node:
     __slots__ = ("__weakref__", "attrs", "inputs", "op", "origin", "serial", "specs", "uses_learning_phase")
 
     def __init__(
-        self, op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any], specs: tuple[Spec, ...], origin: Origin | None
+        self,
+        op: Op,
+        inputs: tuple[Tensor, ...],
+        attrs: dict[str, Any],
+        specs: tuple[Spec, ...],
+        origin: Origin | None,
     ):
         self.op = op
         self.inputs = inputs
@@ -48,7 +53,9 @@ class Node:
         self.specs = specs
         self.origin = origin
         self.serial = next(_serials)
-        self.uses_learning_phase = op.name == "learning_phase" or any(t.node.uses_learning_phase for t in inputs)
+        self.uses_learning_phase = op.name == "learning_phase" or any(
+            t.node.uses_learning_phase for t in inputs
+        )
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
@@ -64,7 +71,9 @@ def as_tensors(values: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Operands as tensors; Python scalars take the dtype of the tensors and arrays beside them."""
     if all(isinstance(v, Tensor) for v in values):
         return values
-    known = [v.dtype if isinstance(v, Tensor) else dtypes.canonical(v.dtype) for v in values if hasattr(v, "dtype")]
+    known = [
+        v.dtype if isinstance(v, Tensor) else dtypes.canonical(v.dtype) for v in values if hasattr(v, "dtype")
+    ]
     like = dtypes.promote(*known) if known else None
     return tuple(v if isinstance(v, Tensor) else constant(v, like=like) for v in values)
 
@@ -91,7 +100,9 @@ def apply(op: str | Op, *inputs: Any, **attrs: Any) -> Any:
 _UNSET: Any = object()
 
 
-def make_node(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any], origin: Origin | None = _UNSET) -> Node:
+def make_node(
+    op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any], origin: Origin | None = _UNSET
+) -> Node:
     """The node of `op` on tensors: an equal one that exists already, or a new one."""
     key = None
     if op.pure:
@@ -99,7 +110,9 @@ def make_node(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any], origin:
         try:
             known = _table.get(key)
         except TypeError:
-            raise GraphError(f"attributes of operation {op.name!r} must be hashable, given {attrs!r}") from None
+            raise GraphError(
+                f"attributes of operation {op.name!r} must be hashable, given {attrs!r}"
+            ) from None
         if known is not None:
             return known
     inferred = op.infer(*[t.spec for t in inputs], **attrs)
