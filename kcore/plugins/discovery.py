@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kcore.config import settings
+from kcore.errors import PluginError
 from kcore.plugins.kinds import KINDS
 from kcore.plugins.metadata import Distribution, Entry, Problem, folder_of, read_distribution
 
@@ -48,8 +50,16 @@ def index() -> Index:
         with _lock:
             found = _index
             if found is None:
-                found = _index = _scan()
+                found = _scan()
+                _refuse_defects(found)
+                _index = found
     return found
+
+
+def _refuse_defects(found: Index) -> None:
+    if settings().plugins.strict and found.problems:
+        listed = "; ".join(map(str, found.problems))
+        raise PluginError(f"Installed plugins have defects, and the switch 'strict' is on: {listed}")
 
 
 def known_index() -> Index | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from kcore.config import PluginSettings, settings
 from kcore.errors import (
@@ -54,7 +55,14 @@ def split_enabled(entries: Iterable[Entry], policy: PluginSettings) -> tuple[lis
     return enabled, disabled
 
 
-def choose(kind: str, name: str, candidates: Sequence[Entry]) -> Entry | None:
+class Choice(NamedTuple):
+    """The entry that answers for a name, and what its user should be told of the choice, if anything."""
+
+    entry: Entry
+    note: str | None = None
+
+
+def choose(kind: str, name: str, candidates: Sequence[Entry]) -> Choice | None:
     """Picks the entry that answers for a name, or returns None where there is no candidate.
 
     # Arguments
@@ -70,7 +78,7 @@ def choose(kind: str, name: str, candidates: Sequence[Entry]) -> Entry | None:
     enabled, disabled = split_enabled(candidates, policy)
     pinned = policy.pins.get(f"{kind}:{name}")
     if pinned is not None:
-        return _pinned(kind, name, pinned, enabled, disabled)
+        return Choice(_pinned(kind, name, pinned, enabled, disabled))
     if not enabled:
         if disabled:
             raise _disabled_error(disabled[0], policy)
@@ -84,14 +92,10 @@ def choose(kind: str, name: str, candidates: Sequence[Entry]) -> Entry | None:
     first_party.sort(key=lambda entry: entry.distribution not in (CORE, owner))
     if first_party:
         others = [entry for entry in distinct if not is_first_party(entry.distribution)]
-        if others:
-            _tell_shadowed(first_party[0], others)
-        return first_party[0]
+        return Choice(first_party[0], _note_of_shadowed(first_party[0], others) if others else None)
     if len(distinct) > 1:
         raise conflict(kind, name, distinct)
-    if owner is not None:
-        _tell_replaced(distinct[0], owner)
-    return distinct[0]
+    return Choice(distinct[0], _note_of_missing_owner(distinct[0], owner) if owner else None)
 
 
 def _pinned(kind: str, name: str, pinned: str, enabled: Sequence[Entry], disabled: Sequence[Entry]) -> Entry:
@@ -143,32 +147,33 @@ def conflict(kind: str, name: str, entries: Sequence[Entry]) -> PluginConflictEr
     )
 
 
-def _tell_shadowed(used: Entry, others: Sequence[Entry]) -> None:
+def _note_of_shadowed(used: Entry, others: Sequence[Entry]) -> str:
     also = " and ".join(entry.source for entry in others)
-    _tell(
-        used,
+    return (
         f"The {kind_of(used.kind).label} '{used.name}' is offered by {used.source} and also by {also}; "
         f"the first-party one is used. '{others[0].distribution}:{used.name}', or a pin in kcore.json, "
-        "chooses the other.",
+        "chooses the other."
     )
 
 
-def _tell_replaced(used: Entry, owner: str) -> None:
-    _tell(
-        used,
+def _note_of_missing_owner(used: Entry, owner: str) -> str:
+    return (
         f"The {kind_of(used.kind).label} '{used.name}' comes from {used.source}, since {owner}, which "
         f"has kcore's own, is not installed or not switched on (pip install {owner}). "
-        f"Pin '{used.kind}:{used.name}' to {used.distribution} to say that this is meant.",
+        f"Pin '{used.kind}:{used.name}' to {used.distribution} to say that this is meant."
     )
 
 
-def _tell(entry: Entry, message: str) -> None:
-    """Warns once in a process for each name; with the strict switch, raises."""
+def tell(choice: Choice) -> None:
+    """Warns of a choice's note, once in a process for each name; with the strict switch, raises it."""
+    entry, note = choice
+    if note is None:
+        return
     if settings().plugins.strict:
-        raise PluginError(message, kind=entry.kind, name=entry.name, distribution=entry.distribution)
+        raise PluginError(note, kind=entry.kind, name=entry.name, distribution=entry.distribution)
     if (entry.kind, entry.name) not in _told:
         _told.add((entry.kind, entry.name))
-        warnings.warn(message, PluginWarning, stacklevel=2)
+        warnings.warn(note, PluginWarning, stacklevel=2)
 
 
 def forget_warnings() -> None:

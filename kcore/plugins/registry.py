@@ -25,6 +25,7 @@ from kcore.plugins.core_objects import CORE, CORE_OBJECTS, UNLISTED, core_entry
 from kcore.plugins.kinds import KINDS, kind_of
 from kcore.plugins.metadata import Entry
 from kcore.plugins.missing import not_installed
+from kcore.plugins.policy import Choice
 from kcore.plugins.scopes import get_custom_objects
 
 T = TypeVar("T")
@@ -86,14 +87,17 @@ def _get_installed(kind: str, name: str) -> Any:
     except KeyError:
         pass
     try:
-        found = load(entry_for(kind, name))
+        choice = _choice_for(kind, name)
     except PluginConflictError as error:
-        found = _same_object(kind, name, error)
+        found = _same_object(kind, error)
+    else:
+        policy.tell(choice)
+        found = load(choice.entry)
     _loaded[kind, name] = found
     return found
 
 
-def _same_object(kind: str, name: str, error: PluginConflictError) -> Any:
+def _same_object(kind: str, error: PluginConflictError) -> Any:
     """The one object that all conflicting entries name, if they do; else raises the conflict."""
     try:
         objects = [get(kind, choice) for choice in error.candidates]
@@ -110,33 +114,32 @@ def entry_for(kind: str, name: str) -> Entry:
     # Raises
         As `get`, without PluginLoadError.
     """
+    return _choice_for(kind, name).entry
+
+
+def _choice_for(kind: str, name: str) -> Choice:
     kind_of(kind)
+    choice = _choose(kind, name)
+    if choice is None and discovery.changed():
+        refresh()  # something was installed since the scan, perhaps this
+        choice = _choose(kind, name)
+    if choice is None:
+        raise not_installed(kind, name, names(kind))
+    if choice.entry.distribution != CORE:
+        policy.require_api(choice.entry, discovery.index().distributions[choice.entry.distribution])
+    return choice
+
+
+def _choose(kind: str, name: str) -> Choice | None:
     if ":" in name:
         entry = _named_explicitly(kind, name)
-    else:
-        entry = _core_unless_pinned(kind, name) or _chosen(kind, name)
-        if entry is None and discovery.changed():
-            refresh()  # something was installed since the scan, perhaps this
-            entry = _chosen(kind, name)
-    if entry is None:
-        raise not_installed(kind, name, names(kind))
-    if entry.distribution != CORE:
-        policy.require_api(entry, discovery.index().distributions[entry.distribution])
-    return entry
-
-
-def _core_unless_pinned(kind: str, name: str) -> Entry | None:
-    if f"{kind}:{name}" in settings().plugins.pins:
-        return None
-    return core_entry(kind, _canonical(name, CORE_OBJECTS.get(kind, {}), kind))
-
-
-def _chosen(kind: str, name: str) -> Entry | None:
+        return Choice(entry) if entry else None
+    own = core_entry(kind, _canonical(name, CORE_OBJECTS.get(kind, {}), kind))
+    if own and f"{kind}:{own.name}" not in settings().plugins.pins:
+        return Choice(own)  # without a scan
     offered = discovery.index().entries[kind]
     canonical = _canonical(name, offered, kind)
-    own = core_entry(kind, canonical)
-    candidates = ([own] if own else []) + offered.get(canonical, [])
-    return policy.choose(kind, canonical, candidates)
+    return policy.choose(kind, canonical, ([own] if own else []) + offered.get(canonical, []))
 
 
 def _canonical(name: str, known: Mapping[str, Any], kind: str) -> str:
