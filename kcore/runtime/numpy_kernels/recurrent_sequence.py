@@ -1,0 +1,418 @@
+"""What the fused recurrent kernels share: layout, packed weights, state operands, weight gradients.
+
+Layout. Inside a kernel values are *feature-major*: a state is ``(units, batch)``, the pre-activations of all gates
+of a step are one contiguous array ``(gates*units, batch)``. So one product ``W.T @ s`` makes all gates, each gate is
+contiguous memory, and neighbouring gates can share one call. Arrays of the graph are ``(batch, steps, features)``;
+they are rearranged once, on the way in and out, where BLAS cannot read them transposed.
+
+Operand of a step. ``s = [h; 1; x]`` stacked along the features, and ``W = [recurrent; bias; kernel]`` with rows in the
+same order, so that one product per step gives the pre-activations including the input product and the bias. On
+the machines measured this took less time than one large input product and an addition per step (benchmarks/
+recurrent.py); for a small batch, where a step would read the whole kernel for a few columns, the input product of
+all steps is made at once instead (`FUSE_BATCH`).
+
+Weight gradients are one product at the end, of all the operands with all the pre-activation gradients: it gives the
+gradients of the recurrent weights, the bias and the kernel together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Seq
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from kcore.ops.recurrent import named_operands
+from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call
+
+Array = Any
+
+FUSE_BATCH = 8
+"""From this batch size on the input product is part of each step's product."""
+
+CHUNK_ELEMENTS = 1 << 14
+"""Work that is done for several steps at once takes so many steps that one gate has about this many elements: enough
+to make the calls cheap, few enough to stay in the cache."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """The pre-activation of one gate: which columns of the weights make it.
+
+    Attributes:
+        kernel, recurrent: the gate's number in the columns of the kernel and of the recurrent kernel; None where
+            it takes nothing from there.
+        bias: ``(row, gate)`` of each part of the bias that it takes; the usual bias has one row.
+        scale, shift: what the activation wants folded into the weights (`Gate`).
+        slope: the factor of the activation's derivative that is folded into the weights of the backward pass.
+    """
+
+    kernel: int | None
+    recurrent: int | None
+    bias: tuple[tuple[int, int], ...]
+    scale: float = 1.0
+    shift: float = 0.0
+    slope: float = 1.0
+
+    @classmethod
+    def standard(cls, gate: int, activation: str) -> Block:
+        """The block of a gate that has its own columns everywhere."""
+        f = GATES[activation]
+        return cls(gate, gate, ((0, gate),), f.scale, f.shift, f.slope)
+
+    @property
+    def mask(self) -> int:
+        """The number of the gate's drop-out masks."""
+        gate = self.kernel if self.kernel is not None else self.recurrent
+        assert gate is not None
+        return gate
+
+
+class Group:
+    """Neighbouring blocks whose pre-activations are made by one product per step.
+
+    Attributes:
+        blocks: the gates.
+        first: position of its first block among all blocks.
+        weights: ``(rows, len(blocks)*units)``, rows as in the operand ``[h; 1; x]``.
+        reads_state: whether ``h`` in its operand is the previous state (else the cell fills it in).
+        input_mask, recurrent_mask: ``(batch, features)`` drop-out masks of its operand, or None.
+    """
+
+    def __init__(self, seq: Sequence, first: int, blocks: Seq[Block], reads_state: bool, mask: int):
+        self.blocks = list(blocks)
+        self.first = first
+        self.reads_state = reads_state
+        self.input_mask = _mask_of(seq.operands.get("input_dropout"), mask)
+        self.recurrent_mask = _mask_of(seq.operands.get("recurrent_dropout"), mask)
+        units = seq.units
+        self.columns = slice(first * units, (first + len(blocks)) * units)
+        self.weights = seq.scratch((units + 1 + seq.features, len(blocks) * units))
+        self.recurrent_weights = self.weights[:units]
+        self.kernel_weights = self.weights[units + 1 :]
+
+
+def _mask_of(masks: Array | None, gate: int) -> Array | None:
+    if masks is None:
+        return None
+    return masks[gate if masks.shape[0] > 1 else 0]
+
+
+class Sequence:
+    """The arrays and sizes of one sequence kernel, and the calls that every cell needs."""
+
+    def __init__(self, ctx: Any, ins: Seq[Array], attrs: dict[str, Any], blocks: Seq[Seq[Block]], reads: Seq[bool]):
+        """`blocks`: the groups of gates; `reads`: for each group, whether its operand is the previous state."""
+        self.ctx = ctx
+        self.operands = named_operands(ins, attrs)
+        self.reverse = attrs["go_backwards"]
+        self.batch, self.steps, self.features = self.operands["x"].shape
+        self.units = self.operands["recurrent"].shape[0]
+        self.dtype = self.operands["x"].dtype
+        self.x = self.in_time(self.operands["x"])
+        self.groups: list[Group] = []
+        first = 0
+        for members, reads_state in zip(blocks, reads, strict=True):
+            for part in self._parts(members):
+                self.groups.append(Group(self, first, part, reads_state, part[0].mask))
+                first += len(part)
+        self.blocks = first
+        per_step = max(1, self.units * self.batch)
+        self.chunk = max(1, min(self.steps, CHUNK_ELEMENTS // per_step))
+
+    def _parts(self, members: Seq[Block]) -> list[Seq[Block]]:
+        """Gates with drop-out masks of their own cannot share a product."""
+        masks = [self.operands.get(name) for name in ("input_dropout", "recurrent_dropout")]
+        if any(m is not None and m.shape[0] > 1 for m in masks):
+            return [[block] for block in members]
+        return [members]
+
+    def scratch(self, shape: tuple[int, ...], dtype: Any = None) -> Array:
+        """Memory for this kernel; its content does not survive the call."""
+        return self.ctx.scratch(shape, self.dtype if dtype is None else dtype)
+
+    def in_time(self, array: Array) -> Array:
+        """``(batch, steps, ...)`` seen as ``(steps, batch, ...)`` in the order of processing."""
+        return array.swapaxes(0, 1)[::-1] if self.reverse else array.swapaxes(0, 1)
+
+    def chunks(self) -> list[tuple[int, int]]:
+        """Ranges of steps that are treated together."""
+        return [(lo, min(lo + self.chunk, self.steps)) for lo in range(0, self.steps, self.chunk)]
+
+    # -- weights -------------------------------------------------------------------------------------------
+    def pack_weights(self, backward: bool = False) -> list[Call]:
+        """Calls that gather the weights of each group, scaled as its activations want them."""
+        return [call for group in self.groups for call in self._pack(group, backward)]
+
+    def _pack(self, group: Group, backward: bool) -> list[Call]:
+        calls: list[Call] = []
+        units, bias = self.units, self._bias()
+        for position, block in enumerate(group.blocks):
+            target = group.weights[:, position * units : (position + 1) * units]
+            scale = np.array(block.slope if backward else block.scale, self.dtype)
+            sources = ((block.recurrent, "recurrent", target[:units]), (block.kernel, "kernel", target[units + 1 :]))
+            for gate, name, part in sources:
+                if gate is None:
+                    calls.append(partial(part.fill, 0))
+                else:
+                    calls.append(partial(np.multiply, _gate(self.operands[name], gate, units), scale, part))
+            if not backward:
+                calls += _pack_bias(block, bias, units, scale, target[units])
+        return calls
+
+    def _bias(self) -> Array | None:
+        bias = self.operands.get("bias")
+        return None if bias is None else bias.reshape(-1, bias.shape[-1])
+
+    # -- step masks ------------------------------------------------------------------------------------------
+    def step_mask(self) -> Array | None:
+        """The mask as seen in processing order, ``(steps, batch)``, or None."""
+        mask = self.operands.get("mask")
+        return None if mask is None else self.in_time(mask)
+
+
+def _gate(weights: Array, gate: int, units: int) -> Array:
+    return weights[..., gate * units : (gate + 1) * units]
+
+
+def _pack_bias(block: Block, bias: Array | None, units: int, scale: Array, row: Array) -> list[Call]:
+    shift = np.array(block.shift, row.dtype)
+    if bias is None or not block.bias:
+        return [partial(np.copyto, row, shift)]
+    parts = [_gate(bias[r], gate, units) for r, gate in block.bias]
+    calls: list[Call] = [partial(np.multiply, parts[0], scale, row)]
+    if len(parts) > 1:
+        calls = [partial(np.add, parts[0], parts[1], row), partial(np.multiply, row, scale, row)]
+    if block.shift:
+        calls.append(partial(np.add, row, shift, row))
+    return calls
+
+
+class Forward:
+    """The operands ``[h; 1; x]`` of all steps, and the products that make the pre-activations.
+
+    Attributes:
+        h: ``steps + 1`` arrays ``(units, batch)``: ``h[t]`` is the state before step t. A cell writes ``h[t + 1]``.
+        prepare: calls at the start of every run.
+    """
+
+    def __init__(self, seq: Sequence):
+        self.seq = seq
+        self.fused = seq.batch >= FUSE_BATCH
+        steps, batch, units = seq.steps, seq.batch, seq.units
+        rows = units + 1 + (seq.features if self.fused else 0)
+        self.states = [seq.scratch((steps + 1, rows, batch)) for _ in seq.groups]
+        self.prepare: list[Call] = seq.pack_weights()
+        for group, states in zip(seq.groups, self.states, strict=True):
+            self.prepare.append(partial(states[:, units].fill, 1))
+            if self.fused:
+                self.prepare.append(_product_with_mask(seq.x, group.input_mask, states[:steps, units + 1 :], (0, 2, 1)))
+        self._input_products = [] if self.fused else [self._input_product(group) for group in seq.groups]
+        self._place_states()
+
+    def _place_states(self) -> None:
+        """Let the state live in the operand of the first group that reads it unmasked, or in memory of its own."""
+        seq = self.seq
+        home = None
+        self._copies: list[tuple[Array, Array | None]] = []
+        for group, states in zip(seq.groups, self.states, strict=True):
+            if not group.reads_state:
+                continue
+            if home is None and group.recurrent_mask is None:
+                home = states[:, : seq.units]
+            else:
+                self._copies.append((states, group.recurrent_mask))
+        self.h_all = seq.scratch((seq.steps + 1, seq.units, seq.batch)) if home is None else home
+        self.h = list(self.h_all)
+        self.prepare += set_state(self.h[0], seq.operands.get("h0"))
+
+    def _input_product(self, group: Group) -> Array:
+        """``(columns, steps, batch)``: the input product of all steps (bias apart)."""
+        seq = self.seq
+        rows = seq.scratch((seq.steps, seq.batch, seq.features))
+        product = seq.scratch((group.weights.shape[1], seq.steps * seq.batch))
+        self.prepare.append(_product_with_mask(seq.x, group.input_mask, rows, (0, 1, 2)))
+        flat = rows.reshape(-1, seq.features)
+        self.prepare.append(partial(np.dot, group.kernel_weights.T, flat.T, product))
+        return product.reshape(-1, seq.steps, seq.batch)
+
+    def begin_step(self, t: int) -> list[Call]:
+        """Bring the state before step t into the operands that hold a copy of it."""
+        return [
+            partial(np.copyto, states[t, : self.seq.units], self.h[t])
+            if mask is None
+            else partial(np.multiply, self.h[t], mask.T, states[t, : self.seq.units])
+            for states, mask in self._copies
+        ]
+
+    def product(self, t: int, index: int, z: Array) -> list[Call]:
+        """Calls that make the pre-activations ``z (blocks of group index, units, batch)`` of step t."""
+        group = self.seq.groups[index]
+        flat = z.reshape(-1, self.seq.batch)
+        if self.fused:
+            return [partial(np.dot, group.weights.T, self.states[index][t], flat)]
+        weights = group.weights[: self.seq.units + 1]
+        return [
+            partial(np.dot, weights.T, self.states[index][t], flat),
+            partial(np.add, flat, self._input_products[index][:, t], flat),
+        ]
+
+    def hold(self, t: int, pairs: Seq[tuple[Array, Array]], masked: Array) -> list[Call]:
+        """Where a sample is masked in step t, give each new value of `pairs` (new, old) its old one."""
+        return [partial(np.copyto, new, old, where=masked[t]) for new, old in pairs]
+
+    def emit(self, outputs: Array | None, last: Array | None) -> tuple[dict[int, list[Call]], list[Call]]:
+        """Calls that write the outputs: a dict of those due after a step, and those at the end."""
+        seq, due = self.seq, {}
+        if outputs is not None:
+            target = seq_out(outputs)
+            for lo, hi in seq.chunks():
+                due[hi - 1] = [partial(np.copyto, target[lo:hi], self.h_all[lo + 1 : hi + 1].transpose(0, 2, 1))]
+        return due, [] if last is None else [partial(np.copyto, last, self.h[-1].T)]
+
+
+def seq_out(outputs: Array) -> Array:
+    """``(batch, steps, units)`` as ``(steps, batch, units)``: outputs are in the order of processing."""
+    return outputs.swapaxes(0, 1)
+
+
+def set_state(target: Array, initial: Array | None) -> list[Call]:
+    """Calls that set a feature-major state to an initial value, or to zeros."""
+    return [partial(target.fill, 0) if initial is None else partial(np.copyto, target, initial.T)]
+
+
+def _product_with_mask(x: Array, mask: Array | None, out: Array, axes: tuple[int, ...]) -> Call:
+    """``out = (x * mask)`` with its axes permuted; `mask` is (batch, features) or None."""
+    if mask is None:
+        return partial(np.copyto, out, x.transpose(axes))
+    inverse = tuple(np.argsort(axes))
+    return partial(np.multiply, x, mask, out.transpose(inverse))
+
+
+class Backward:
+    """Gradients of pre-activations, collected step by step, and what follows from them at the end.
+
+    Attributes:
+        dz: ``(blocks, units, steps, batch)``: gradients of the pre-activations.
+        dh: ``(units, batch)``: the gradient of the state, carried from step to step.
+        prepare: calls at the start of every run.
+    """
+
+    def __init__(self, seq: Sequence, outs: dict[str, Array | None]):
+        self.seq = seq
+        self.outs = outs
+        self.dz = seq.scratch((seq.blocks, seq.units, seq.steps, seq.batch))
+        self.dh = seq.scratch((seq.units, seq.batch))
+        self.prepare: list[Call] = seq.pack_weights(backward=True)
+        self.prepare += set_state(self.dh, seq.operands.get("g_h"))
+        g_outputs = seq.operands.get("g_outputs")
+        self.g_outputs = None if g_outputs is None else seq_out(g_outputs)
+        self.operands = [seq.scratch((seq.steps, seq.batch, seq.units + 1 + seq.features)) for _ in seq.groups]
+        self._spare = seq.scratch((seq.units, seq.batch))
+        self.spare_chunk = seq.scratch((seq.chunk, seq.units, seq.batch))
+
+    def output_gradients(self, lo: int, hi: int) -> tuple[list[Call], Array | None]:
+        """Calls that bring the gradients of the outputs of steps lo..hi into a feature-major array, and the array."""
+        if self.g_outputs is None:
+            return [], None
+        target = self.spare_chunk[: hi - lo]
+        return [partial(np.copyto, target, self.g_outputs[lo:hi].transpose(0, 2, 1))], target
+
+    def collect(self, lo: int, hi: int, dz: Array) -> Call:
+        """The call that keeps the gradients ``dz (hi - lo, blocks, units, batch)`` of some steps."""
+        return partial(np.copyto, self.dz[:, :, lo:hi], dz.transpose(1, 2, 0, 3))
+
+    def to_state(self, index: int, dz: Array, out: Array) -> list[Call]:
+        """Calls that give the gradient of the operand's state, from ``dz`` of group index in one step."""
+        group = self.seq.groups[index]
+        flat = dz.reshape(-1, self.seq.batch)
+        calls: list[Call] = [partial(np.dot, group.recurrent_weights, flat, out)]
+        if group.recurrent_mask is not None:
+            calls.append(partial(np.multiply, out, group.recurrent_mask.T, out))
+        return calls
+
+    def to_previous_state(self, dz: Array) -> list[Call]:
+        """Calls that set ``dh`` from the gradients ``dz (blocks, units, batch)`` of all groups that read the state."""
+        calls: list[Call] = []
+        for index, group in enumerate(self.seq.groups):
+            if not group.reads_state:
+                continue
+            part = dz[group.first : group.first + len(group.blocks)]
+            if not calls:
+                calls = self.to_state(index, part, self.dh)
+            else:
+                calls += [*self.to_state(index, part, self._spare), partial(np.add, self.dh, self._spare, self.dh)]
+        return calls
+
+    def finish(self) -> list[Call]:
+        """Calls that give all requested gradients, from `dz` and the operands."""
+        calls: list[Call] = []
+        seq, outs = self.seq, self.outs
+        if any(outs.get(name) is not None for name in ("kernel", "recurrent", "bias")):
+            for index, group in enumerate(seq.groups):
+                calls += self._weight_gradients(index, group)
+        if outs.get("x") is not None:
+            calls += self._input_gradient()
+        if outs.get("h0") is not None:
+            calls.append(partial(np.copyto, outs["h0"], self.dh.T))
+        return calls
+
+    def _columns(self, group: Group) -> Array:
+        return self.dz.reshape(-1, self.seq.steps * self.seq.batch)[group.columns]
+
+    def fill_operand(self, index: int) -> list[Call]:
+        """Calls that write ``[h | 1 | x]`` of all steps as rows, where a group reads the state."""
+        seq, rows = self.seq, self.operands[index]
+        group, units = seq.groups[index], seq.units
+        calls: list[Call] = [
+            partial(rows[:, :, units].fill, 1),
+            _product_with_mask(seq.x, group.input_mask, rows[:, :, units + 1 :], (0, 1, 2)),
+        ]
+        if not group.reads_state:
+            return calls
+        before = seq_out(seq.operands["outputs"])[:-1]
+        calls.append(_product_with_mask(before, group.recurrent_mask, rows[1:, :, :units], (0, 1, 2)))
+        first, h0 = rows[0, :, :units], seq.operands.get("h0")
+        if h0 is None:
+            calls.append(partial(first.fill, 0))
+        else:
+            calls.append(_product_with_mask(h0, group.recurrent_mask, first, (0, 1)))
+        return calls
+
+    def _weight_gradients(self, index: int, group: Group) -> list[Call]:
+        seq, units = self.seq, self.seq.units
+        flat = self.operands[index].reshape(-1, units + 1 + seq.features)
+        result = seq.scratch(group.weights.shape)
+        calls = [*self.fill_operand(index), partial(np.dot, flat.T, self._columns(group).T, result)]
+        for position, block in enumerate(group.blocks):
+            part = result[:, position * units : (position + 1) * units]
+            slope = np.array(block.slope, seq.dtype)
+            if self.outs.get("recurrent") is not None and block.recurrent is not None:
+                target = _gate(self.outs["recurrent"], block.recurrent, units)
+                calls.append(partial(np.multiply, part[:units], slope, target))
+            if self.outs.get("kernel") is not None and block.kernel is not None:
+                target = _gate(self.outs["kernel"], block.kernel, units)
+                calls.append(partial(np.multiply, part[units + 1 :], slope, target))
+            if self.outs.get("bias") is not None:
+                bias = self.outs["bias"].reshape(-1, self.outs["bias"].shape[-1])
+                for row, gate in block.bias:
+                    calls.append(partial(np.multiply, part[units], slope, _gate(bias[row], gate, units)))
+        return calls
+
+    def _input_gradient(self) -> list[Call]:
+        seq = self.seq
+        target = seq.in_time(self.outs["x"])
+        rows = seq.scratch((seq.steps * seq.batch, seq.features))
+        shaped = rows.reshape(seq.steps, seq.batch, seq.features)
+        calls: list[Call] = []
+        for number, group in enumerate(seq.groups):
+            calls.append(partial(np.dot, self._columns(group).T, group.kernel_weights.T, rows))
+            if group.input_mask is not None:
+                calls.append(partial(np.multiply, shaped, group.input_mask, shaped))
+            if number == 0:
+                calls.append(partial(np.copyto, target, shaped))
+            else:
+                calls.append(partial(np.add, target, shaped, target))
+        return calls

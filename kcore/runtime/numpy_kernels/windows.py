@@ -1,0 +1,243 @@
+"""Sliding windows over channels-last arrays, read block by block through small padded buffers.
+
+Convolution, depthwise convolution and pooling share this. One, two and three spatial dimensions are all treated as
+three, ``(depth, rows, columns)``: arrays here are ``(batch, depth, rows, columns, channels)``. The positions of the
+window are cut into blocks, a block being consecutive in memory of the output: some images, or some planes of one
+image, or some rows of one plane. A thread copies what a block needs of the input into its *slab*, a padded buffer
+that stays in its cache, and looks at the slab through a strided view in which every window is an index away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from kcore.runtime import parallel
+from kcore.shapes import explicit_padding
+
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window in three spatial dimensions; ``before`` is the padding in front, which may be negative (a crop)."""
+
+    size: Triple
+    stride: Triple
+    before: Triple
+    dilation: Triple
+
+    @property
+    def taps(self) -> int:
+        """Number of elements of the window."""
+        return self.size[0] * self.size[1] * self.size[2]
+
+    def reach(self, axis: int, positions: int) -> int:
+        """How many input elements ``positions`` neighbouring windows cover along ``axis``."""
+        return (positions - 1) * self.stride[axis] + (self.size[axis] - 1) * self.dilation[axis] + 1
+
+    def offsets(self) -> list[Triple]:
+        """The index of every tap, in memory order."""
+        return list(np.ndindex(self.size))
+
+
+def as_three(values: tuple[int, ...], fill: int) -> Triple:
+    """Spatial values of one to three dimensions as ``(depth, rows, columns)``: steps of a sequence are rows."""
+    return {1: (fill, *values, fill), 2: (fill, *values), 3: tuple(values)}[len(values)]  # type: ignore[return-value]
+
+
+def attrs_window(attrs: Any, spatial: Any, size: Any) -> Window:
+    """The window of an op's attributes over an input with the sizes ``spatial``."""
+    strides, dilation = attrs["strides"], attrs.get("dilation", (1,) * len(size))
+    padding = explicit_padding(attrs["padding"], tuple(spatial), tuple(size), strides, dilation)
+    before = tuple(pair[0] for pair in padding)
+    return Window(as_three(tuple(size), 1), as_three(strides, 1), as_three(before, 0), as_three(dilation, 1))
+
+
+def expand(x: np.ndarray) -> np.ndarray:
+    """``(batch, *spatial, channels)`` as a view with three spatial dimensions."""
+    if x.ndim == 5:
+        return x
+    return x[:, None] if x.ndim == 4 else x[:, None, :, None]
+
+
+def expand_kernel(w: np.ndarray) -> np.ndarray:
+    """``(*size, inputs, outputs)`` as a view with three spatial dimensions."""
+    if w.ndim == 5:
+        return w
+    return w[None] if w.ndim == 4 else w[None, :, None]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Window positions ``[n0:n1, d0:d1, h0:h1]`` (batch, depth, rows), all columns."""
+
+    n0: int
+    n1: int
+    d0: int
+    d1: int
+    h0: int
+    h1: int
+
+    def of(self, array: np.ndarray) -> np.ndarray:
+        """The block's part of an array over window positions."""
+        return array[self.n0 : self.n1, self.d0 : self.d1, self.h0 : self.h1]
+
+    @property
+    def shape(self) -> Triple:
+        return self.n1 - self.n0, self.d1 - self.d0, self.h1 - self.h0
+
+
+def _chunk(total: int, wanted: int) -> int:
+    """The size near ``wanted`` that cuts ``total`` into nearly equal parts."""
+    parts = -(-total // max(wanted, 1))
+    return -(-total // parts)
+
+
+def cut(shape: tuple[int, ...], target: int) -> list[Block]:
+    """Cut positions ``(batch, depth, rows, columns, ...)`` into blocks of about ``target`` positions."""
+    n, d, h, w = shape[:4]
+    if 0 in (n, d, h, w):
+        return []
+    images, planes, rows = 1, d, h
+    if d * h * w <= target:
+        images = _chunk(n, target // (d * h * w))
+    elif h * w <= target:
+        planes = _chunk(d, target // (h * w))
+    else:
+        planes, rows = 1, _chunk(h, target // w)
+    return [
+        Block(i, min(i + images, n), j, min(j + planes, d), k, min(k + rows, h))
+        for i in range(0, n, images)
+        for j in range(0, d, planes)
+        for k in range(0, h, rows)
+    ]
+
+
+class WindowReader:
+    """Reads the windows of ``x`` block by block.
+
+    ``read(worker, block)`` gives a view ``(images, depth, rows, columns, *window size, channels)`` of the block's
+    windows: of ``x`` itself where nothing is padded, else of the worker's slab, which it fills first. The view is
+    good until the worker's next call.
+
+    Args:
+        ctx: bind context, for scratch memory.
+        x: input ``(batch, depth, rows, columns, channels)``, any strides.
+        window: the window.
+        shape: positions of the window ``(batch, depth, rows, columns)``.
+        blocks: the blocks that will be asked for.
+        fill: value of the padding.
+    """
+
+    def __init__(
+        self, ctx: Any, x: np.ndarray, window: Window, shape: tuple[int, ...], blocks: list[Block], fill: float = 0
+    ) -> None:
+        self.x, self.window, self.fill = x, window, fill
+        inside = all(
+            window.before[a] >= 0 and window.reach(a, shape[a + 1]) - window.before[a] <= x.shape[a + 1]
+            for a in range(3)
+        )
+        self.direct = inside and not any(window.before) and x.strides[-1] == x.itemsize
+        if self.direct:
+            self.windows = _windows(x, window, shape)
+            return
+        most = [max((block.shape[a] for block in blocks), default=0) for a in range(3)]
+        reach = [window.reach(a, count) for a, count in enumerate((most[1], most[2], shape[3]))]
+        workers = parallel.thread_count()
+        self.slabs = ctx.scratch((workers, most[0], *reach, x.shape[-1]), x.dtype)
+        self.slab_windows = [_windows(slab, window, (*most, shape[3])) for slab in self.slabs]
+
+    def begin(self) -> None:
+        """Call before the blocks of a run: the borders at the ends of columns are filled once for all."""
+        if not self.direct:
+            _, (lo, hi) = _overlap(-self.window.before[2], self.slabs.shape[4], self.x.shape[3])
+            self.slabs[:, :, :, :, :lo] = self.fill
+            self.slabs[:, :, :, :, hi:] = self.fill
+
+    def read(self, worker: int, block: Block) -> np.ndarray:
+        if self.direct:
+            return block.of(self.windows)
+        images, depth, rows = block.shape
+        slab = self.slabs[worker, :images]
+        window = self.window
+        first_d = block.d0 * window.stride[0] - window.before[0]
+        first_h = block.h0 * window.stride[1] - window.before[1]
+        (d0, d1), (sd0, sd1) = _overlap(first_d, window.reach(0, depth), self.x.shape[1])
+        (h0, h1), (sh0, sh1) = _overlap(first_h, window.reach(1, rows), self.x.shape[2])
+        (w0, w1), (sw0, sw1) = _overlap(-window.before[2], slab.shape[3], self.x.shape[3])
+        slab[:, :sd0] = self.fill
+        slab[:, sd1:] = self.fill
+        slab[:, sd0:sd1, :sh0] = self.fill
+        slab[:, sd0:sd1, sh1:] = self.fill
+        slab[:, sd0:sd1, sh0:sh1, sw0:sw1] = self.x[block.n0 : block.n1, d0:d1, h0:h1, w0:w1]
+        return self.slab_windows[worker][:images, :depth, :rows]
+
+
+def _overlap(first: int, count: int, length: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Of ``count`` elements from ``first`` on, those inside ``[0, length)``: there, and counted from ``first``."""
+    lo = min(max(first, 0), length)
+    hi = max(min(first + count, length), lo)
+    return (lo, hi), (min(max(lo - first, 0), count), min(max(hi - first, 0), count))
+
+
+def _windows(x: np.ndarray, window: Window, shape: tuple[int, ...]) -> np.ndarray:
+    """View ``(batch, depth, rows, columns, *size, channels)`` of the windows of an array that holds them all."""
+    steps = x.strides[1:4]
+    moves = tuple(step * stride for step, stride in zip(steps, window.stride, strict=True))
+    taps = tuple(step * dilation for step, dilation in zip(steps, window.dilation, strict=True))
+    return as_strided(
+        x,
+        (shape[0], *shape[1:4], *window.size, x.shape[-1]),
+        (x.strides[0], *moves, *taps, x.strides[-1]),
+    )
+
+
+# --- the way back -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The inputs ``residue + stride * j`` as windows of stride 1 over the outputs (see :func:`input_phases`)."""
+
+    inputs: tuple[slice, ...]  # of the input's batch and spatial axes
+    taps: tuple[slice, slice, slice]  # of the kernel, to be read backwards
+    window: Window
+
+
+def input_phases(window: Window, lengths: tuple[int, ...]) -> list[Phase]:
+    """The road back from outputs to inputs without scattering: one convolution of stride 1 for each phase.
+
+    Input ``i`` meets output ``o`` at tap ``t`` when ``i = o * stride + t * dilation - before``. For the inputs
+    ``i = r + stride * j`` that leaves the taps ``t = t0 + m * step`` with ``step = stride / gcd(stride, dilation)``,
+    at ``o = j + q - m * spread`` with ``q = (r + before - t0 * dilation) / stride`` and
+    ``spread = dilation / gcd(stride, dilation)``. Phases without a tap are left out, their inputs have no
+    window; and those without an input, as ``lengths`` (depth, rows, columns) tells.
+    """
+    phases = []
+    for residues in np.ndindex(window.stride):
+        if any(residue >= length for residue, length in zip(residues, lengths, strict=True)):
+            continue
+        axes = [_phase_axis(window, axis, residue) for axis, residue in enumerate(residues)]
+        if any(axis is None for axis in axes):
+            continue
+        taps, size, before, spread = zip(*axes, strict=True)  # type: ignore[arg-type]
+        inputs = tuple(slice(r, None, s) for r, s in zip(residues, window.stride, strict=True))
+        phases.append(Phase((slice(None), *inputs), taps, Window(size, (1, 1, 1), before, spread)))
+    return phases
+
+
+def _phase_axis(window: Window, axis: int, residue: int) -> tuple[slice, int, int, int] | None:
+    stride, dilation, size = window.stride[axis], window.dilation[axis], window.size[axis]
+    target = residue + window.before[axis]
+    common = gcd(stride, dilation)
+    step, spread = stride // common, dilation // common
+    first = next((t for t in range(min(size, step)) if (target - t * dilation) % stride == 0), None)
+    if first is None:
+        return None
+    count = len(range(first, size, step))
+    return slice(first, None, step), count, (count - 1) * spread - (target - first * dilation) // stride, spread
