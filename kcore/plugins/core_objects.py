@@ -23,9 +23,7 @@ CORE_OBJECTS: dict[str, dict[str, str]] = {
         **_all_from("kcore.models", "Model Sequential"),
     },
     "optimizers": _all_from("kcore.engine.optimizer", "Optimizer"),
-    "callbacks": _all_from(
-        "kcore.engine.callbacks", "BaseLogger Callback CallbackList History ProgbarLogger"
-    ),
+    "callbacks": _all_from("kcore.engine.callbacks", "BaseLogger Callback CallbackList History ProgbarLogger"),
     "initializers": _all_from(
         "kcore.initializers",
         "Constant Identity Initializer Ones Orthogonal RandomNormal RandomUniform TruncatedNormal "
@@ -40,8 +38,7 @@ CORE_OBJECTS: dict[str, dict[str, str]] = {
     "regularizers": _all_from("kcore.regularizers", "L1L2 Regularizer l1 l1_l2 l2"),
     "constraints": _all_from(
         "kcore.constraints",
-        "Constraint MaxNorm MinMaxNorm NonNeg UnitNorm max_norm maxnorm min_max_norm non_neg nonneg "
-        "unit_norm unitnorm",
+        "Constraint MaxNorm MinMaxNorm NonNeg UnitNorm max_norm maxnorm min_max_norm non_neg nonneg unit_norm unitnorm",
     ),
 }
 

@@ -77,9 +77,7 @@ def _importable(module: ModuleType, kind: str, resolve: Getattr) -> list[str]:
         try:
             resolve(name)
         except PluginError as error:
-            warnings.warn(
-                f"left out of 'from {module.__name__} import *': {error}", PluginWarning, stacklevel=3
-            )
+            warnings.warn(f"left out of 'from {module.__name__} import *': {error}", PluginWarning, stacklevel=3)
         else:
             names.add(name)
     return sorted(names)

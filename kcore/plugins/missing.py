@@ -41,10 +41,7 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
 def _install(owner: str) -> str:
     present = discovery.index().distributions.get(owner)
     if present is not None:
-        return (
-            f"It is in newer versions of {owner} than the installed {present.version}: "
-            f"pip install --upgrade {owner}"
-        )
+        return f"It is in newer versions of {owner} than the installed {present.version}: pip install --upgrade {owner}"
     return f"It is in {owner}, which is not installed: pip install {owner}"
 
 
@@ -53,9 +50,8 @@ def _elsewhere(kind: str, name: str) -> str:
     for other in KINDS.values():
         known = {**CATALOGUE.get(other.name, {}), **discovery.index().entries.get(other.name, {})}
         if other.name != kind and name in known:
-            return (
-                f"It is no {kind_of(kind).label} but a {other.label}: from kcore.{other.name} import {name}"
-            )
+            article = "an" if other.label[0] in "aio" else "a"
+            return f"It is no {kind_of(kind).label} but {article} {other.label}: {other.group}.{name}"
     return ""
 
 

@@ -85,9 +85,7 @@ def _look_up(
     for objects in (custom_objects, get_custom_objects(), module_objects):
         if objects and name in objects:
             return objects[name]
-    raise ValueError(
-        f"Unknown {label}: {name}. If it is your own, name it in custom_objects or a CustomObjectScope."
-    )
+    raise ValueError(f"Unknown {label}: {name}. If it is your own, name it in custom_objects or a CustomObjectScope.")
 
 
 def interpret(kind: str, identifier: Any, *, instance: bool) -> Any:

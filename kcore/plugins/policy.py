@@ -195,9 +195,7 @@ def api_fault(distribution: Distribution) -> str | None:
     wanted = readable or [(1, 0)]
     if any(major == API_VERSION[0] and minor <= API_VERSION[1] for major, minor in wanted):
         return None
-    return (
-        f"it was written for plugin API {' or '.join(distribution.api)}, and this kcore speaks {spoken_api()}"
-    )
+    return f"it was written for plugin API {' or '.join(distribution.api)}, and this kcore speaks {spoken_api()}"
 
 
 def spoken_api() -> str:

@@ -119,7 +119,12 @@ def entry_for(kind: str, name: str) -> Entry:
 
 def _choice_for(kind: str, name: str) -> Choice:
     kind_of(kind)
-    choice = _choose(kind, name)
+    try:
+        choice = _choose(kind, name)
+    except NotInstalledError:  # what a pin names is not there
+        if not discovery.changed():
+            raise
+        choice = None
     if choice is None and discovery.changed():
         refresh()  # something was installed since the scan, perhaps this
         choice = _choose(kind, name)
@@ -205,12 +210,19 @@ def failure_of(entry: Entry) -> PluginLoadError | None:
 # --- listing ---------------------------------------------------------------------------------------
 
 
+def installed() -> discovery.Index:
+    """The index of installed plugins, read again where the search path has changed since."""
+    if discovery.changed():
+        refresh()
+    return discovery.index()
+
+
 def names(kind: str) -> list[str]:
     """The names of a kind that can be looked up, sorted; imports nothing.
 
     A name that is switched off is not among them; one whose plugin is broken is.
     """
-    offered = discovery.index().entries[kind_of(kind).name]
+    offered = installed().entries[kind_of(kind).name]
     plugins = settings().plugins
     enabled = [name for name, entries in offered.items() if policy.split_enabled(entries, plugins)[0]]
     core = [name for name in CORE_OBJECTS.get(kind, {}) if (kind, name) not in UNLISTED]

@@ -44,6 +44,7 @@ def rows(kind: str | None = None) -> list[Row]:
     # Arguments
         kind: only this kind.
     """
+    registry.installed()
     kinds = [kind] if kind else list(KINDS)
     return [row for each in kinds for row in _rows_of(each)]
 
@@ -112,7 +113,7 @@ def _checked(entry: Entry) -> Row:
 
 def problems() -> list[str]:
     """Everything wrong that the scan found, as sentences."""
-    found = [str(problem) for problem in discovery.index().problems]
+    found = [str(problem) for problem in registry.installed().problems]
     for distribution in discovery.index().distributions.values():
         fault = policy.api_fault(distribution)
         if fault:
