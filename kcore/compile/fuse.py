@@ -7,7 +7,7 @@ only the group reads never reach main memory. On small tensors a group would gai
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from kcore.compile.plan import Instruction, Key
 from kcore.graph import Node, Spec, Tensor
@@ -33,6 +33,7 @@ def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[st
         skip: names of operations that need no instruction (values that are there already).
     """
     skipped = set(skip)
+    position = {node: i for i, node in enumerate(nodes)}
     readers: dict[Key, list[Node]] = {}
     for node in nodes:
         for t in node.inputs:
@@ -44,6 +45,7 @@ def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[st
 
     def close(group: _Group) -> None:
         open_groups.remove(group)
+        group.nodes.sort(key=position.__getitem__)
         result.append(_instruction(group.nodes, readers, kept))
         for node in group.nodes:
             group_of.pop(node, None)
@@ -57,22 +59,26 @@ def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[st
                 close(group)
             result.append(Instruction((node,), tuple((node, i) for i in range(len(node.specs)))))
             continue
-        home = next((g for g in reversed(list(sources.values())) if g.shape == node.specs[0].shape), None)
-        for group in list(sources.values()):
-            if group is not home:
+        shape = node.specs[0].shape
+        for group in sources.values():
+            if group.shape != shape:
                 close(group)
-        if home is None:
-            home = _new_group(node, open_groups, close)
+        same = [g for g in sources.values() if g.shape == shape]
+        home = same[0] if same else _new_group(node, open_groups, close)
+        for group in same[1:]:  # no open group waits for another, so two of them can become one
+            open_groups.remove(group)
+            home.nodes += group.nodes
+            group_of.update(dict.fromkeys(group.nodes, home))
         home.nodes.append(node)
         group_of[node] = home
-    for group in list(open_groups):
-        close(group)
+    while open_groups:
+        close(open_groups[0])
     return result
 
 
-def _new_group(node: Node, open_groups: list[_Group], close: object) -> _Group:
+def _new_group(node: Node, open_groups: list[_Group], close: Callable[[_Group], None]) -> _Group:
     if len(open_groups) >= _MAX_OPEN:
-        close(open_groups[0])  # type: ignore[operator]
+        close(open_groups[0])
     group = _Group(node.specs[0])
     open_groups.append(group)
     return group
@@ -85,6 +91,8 @@ def _groupable(node: Node) -> bool:
 def _instruction(nodes: list[Node], readers: dict[Key, list[Node]], kept: set[Key]) -> Instruction:
     own = set(nodes)
     outs = tuple(
-        (n, 0) for n in nodes if (n, 0) in kept or any(reader not in own for reader in readers.get((n, 0), ()))
+        (n, 0)
+        for n in nodes
+        if (n, 0) in kept or any(reader not in own for reader in readers.get((n, 0), ()))
     )
     return Instruction(tuple(nodes), outs, fused=True)
