@@ -1,0 +1,59 @@
+"""The public functions on tensors, under the names of the manual's chapter on the backend.
+
+    from kcore import backend as K
+
+    x = K.placeholder(shape=(None, 10))
+    f = K.function([x], [K.softmax(x)])
+    (probabilities,) = f([array])
+
+It is a facade: arguments are checked here, and the work is done by `kcore.ops`, `kcore.grad` and `kcore.runtime`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from kcore.backend.control import *  # noqa: F403
+from kcore.backend.math import *  # noqa: F403
+from kcore.backend.nn import *  # noqa: F403
+from kcore.backend.random import *  # noqa: F403
+from kcore.backend.recurrence import *  # noqa: F403
+from kcore.backend.session import *  # noqa: F403
+from kcore.backend.shaping import *  # noqa: F403
+from kcore.backend.sparse import *  # noqa: F403
+from kcore.backend.state import *  # noqa: F403
+from kcore.backend.variables import *  # noqa: F403
+
+# Functions of modules that are imported when one of them is first used.
+_LATER = {
+    "conv": (
+        "conv1d",
+        "conv2d",
+        "conv2d_transpose",
+        "conv3d",
+        "conv3d_transpose",
+        "depthwise_conv2d",
+        "local_conv1d",
+        "local_conv2d",
+        "pool2d",
+        "pool3d",
+        "separable_conv1d",
+        "separable_conv2d",
+    ),
+    "ctc": ("ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"),
+}
+_MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

@@ -1,0 +1,351 @@
+"""Variables, constants, placeholders; what they are; their values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from kcore import config, dtypes
+from kcore import ops as O
+from kcore.backend import state
+from kcore.errors import ShapeError
+from kcore.graph import Tensor, encode_shape, shape_of
+from kcore.graph import constant as make_constant
+from kcore.graph import placeholder as make_placeholder
+from kcore.ops.creation import full, full_like
+from kcore.runtime.devices import current_device
+from kcore.runtime.evaluate import evaluate
+from kcore.runtime.variable import Variable
+
+__all__ = [
+    "arange",
+    "batch_get_value",
+    "batch_set_value",
+    "cast",
+    "constant",
+    "count_params",
+    "dtype",
+    "eval",
+    "eye",
+    "get_value",
+    "identity",
+    "int_shape",
+    "is_keras_tensor",
+    "is_placeholder",
+    "is_tensor",
+    "is_variable",
+    "moving_average_update",
+    "ndim",
+    "ones",
+    "ones_like",
+    "placeholder",
+    "set_value",
+    "shape",
+    "update",
+    "update_add",
+    "update_sub",
+    "variable",
+    "zeros",
+    "zeros_like",
+]
+
+Update = tuple[Variable, Tensor]
+
+
+def _dtype(dtype: Any) -> str:
+    return config.floatx() if dtype is None else dtypes.canonical(dtype)
+
+
+# -- making -----------------------------------------------------------------------------------------------
+
+
+def variable(
+    value: Any,
+    dtype: str | None = None,
+    name: str | None = None,
+    constraint: Callable[[Tensor], Tensor] | None = None,
+) -> Variable:
+    """A variable with an initial value.
+
+    Args:
+        value: an array, a number or a nested sequence; or a tensor that depends on no placeholder, such as
+            `random_uniform` returns, which is computed when the variable is first read.
+        dtype: `floatx` by default.
+        name: for saved files and messages.
+        constraint: a function that optimizers apply to each new value.
+    """
+    kind = _dtype(dtype)
+    if isinstance(value, Tensor):
+        if not value.spec.known:
+            raise ShapeError(f"a variable needs an initial value of known shape, got {value.spec}")
+        dims: Any = value.shape
+        tensor = value if value.dtype == kind else O.cast(value, kind)
+
+        def initial() -> Any:
+            return evaluate([tensor], current_device())[0]
+    else:
+        array = np.array(_dense_array(value), dtype=kind)
+        dims = array.shape
+
+        def initial() -> Any:
+            return array
+
+    return Variable(dims, kind, initial, name or f"variable_{state.get_uid('variable')}", constraint)
+
+
+def _dense_array(value: Any) -> Any:
+    return value.toarray() if hasattr(value, "toarray") else value
+
+
+def constant(
+    value: Any, dtype: str | None = None, shape: Sequence[int] | None = None, name: str | None = None
+) -> Tensor:
+    """A tensor of fixed value.
+
+    Args:
+        value: a number or a nested sequence.
+        dtype: `floatx` by default.
+        shape: a shape to fill with a single number, or to give to the elements.
+        name: for messages.
+    """
+    tensor = make_constant(_dense_array(value), dtype=_dtype(dtype), shape=None if shape is None else tuple(shape))
+    if name is not None:
+        tensor.name = name
+    return tensor
+
+
+def placeholder(
+    shape: Sequence[int | None] | None = None,
+    ndim: int | None = None,
+    dtype: str | None = None,
+    sparse: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """A tensor whose value is given at each call of a `function`.
+
+    Args:
+        shape: ints and None (any length); goes before `ndim`.
+        ndim: the number of dimensions, all of any length.
+        dtype: `floatx` by default.
+        sparse: whether sparse matrices are given for it.
+        name: for messages.
+
+    Raises:
+        ValueError: neither `shape` nor `ndim` is given.
+    """
+    if shape is None:
+        if ndim is None:
+            raise ShapeError("placeholder needs a shape, such as (None, 10), or ndim, the number of dimensions")
+        shape = (None,) * ndim
+    dims = tuple(None if d is None else int(d) for d in shape)
+    return make_placeholder(dims, _dtype(dtype), name or f"placeholder_{state.get_uid('placeholder')}", bool(sparse))
+
+
+def zeros(shape: Any, dtype: str | None = None, name: str | None = None) -> Tensor:
+    """A variable filled with 0; a tensor if a dimension of `shape` is one."""
+    return _filled(shape, 0.0, dtype, name)
+
+
+def ones(shape: Any, dtype: str | None = None, name: str | None = None) -> Tensor:
+    """A variable filled with 1; a tensor if a dimension of `shape` is one."""
+    return _filled(shape, 1.0, dtype, name)
+
+
+def _filled(shape: Any, value: float, dtype: str | None, name: str | None) -> Tensor:
+    dims, extra = encode_shape(shape)
+    if extra:
+        return full(shape, value, _dtype(dtype))
+    if -1 in dims:
+        raise ShapeError(f"cannot fill a tensor of shape {shape!r}: give each dimension as an int, or K.shape(x)[i]")
+    return variable(np.full(dims, value, _dtype(dtype)), dtype, name)
+
+
+def eye(size: int, dtype: str | None = None, name: str | None = None) -> Variable:
+    """A variable that holds the identity matrix with `size` rows."""
+    return variable(np.eye(size), dtype, name)
+
+
+def zeros_like(x: Any, dtype: str | None = None, name: str | None = None) -> Tensor:
+    """A tensor of 0 with the shape of `x`, and its dtype unless another is given."""
+    return _filled_like(x, 0, dtype, name)
+
+
+def ones_like(x: Any, dtype: str | None = None, name: str | None = None) -> Tensor:
+    """A tensor of 1 with the shape of `x`, and its dtype unless another is given."""
+    return _filled_like(x, 1, dtype, name)
+
+
+def _filled_like(x: Any, value: int, dtype: str | None, name: str | None) -> Tensor:
+    tensor = full_like(_tensor(x), value, None if dtype is None else dtypes.canonical(dtype))
+    if name is not None:
+        tensor.name = name
+    return tensor
+
+
+def identity(x: Any, name: str | None = None) -> Tensor:
+    """A tensor with the content of `x`."""
+    from kcore.graph import apply
+
+    tensor: Tensor = apply("identity", _tensor(x))
+    if name is not None:
+        tensor.name = name
+    return tensor
+
+
+def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") -> Tensor:
+    """The numbers ``start, start + step, ...`` below `stop` (with one argument: from 0 up to it), 1-D.
+
+    Args:
+        start, step: numbers.
+        stop: a number or a scalar tensor.
+        dtype: of the elements.
+    """
+    from kcore.graph import apply, static_int
+
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise ValueError("arange needs a step that is not 0")
+    known = static_int(stop) if isinstance(stop, Tensor) else stop
+    attrs = {"start": start, "stop": known, "step": step, "dtype": dtypes.canonical(dtype)}
+    return apply("arange", **attrs) if known is not None else apply("arange", stop, **attrs)
+
+
+def cast(x: Any, dtype: str) -> Tensor:
+    """`x` converted to `dtype` ("float16", "float32", "float64", "int32", "bool", ...)."""
+    return O.cast(_tensor(x), dtype)
+
+
+def _tensor(x: Any) -> Tensor:
+    return x if isinstance(x, Tensor) else make_constant(x)
+
+
+# -- what they are ----------------------------------------------------------------------------------------
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a symbolic tensor (variables are)."""
+    return isinstance(x, Tensor)
+
+
+def is_variable(x: Any) -> bool:
+    """Whether `x` is a variable."""
+    return isinstance(x, Variable)
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether `x` comes from a layer or from `Input`.
+
+    Raises:
+        ValueError: `x` is no symbolic tensor.
+    """
+    if not isinstance(x, Tensor):
+        raise ValueError(f"Unexpectedly found an instance of type `{type(x)}`. Expected a symbolic tensor instance.")
+    return hasattr(x, "_keras_history")
+
+
+def is_placeholder(x: Any) -> bool:
+    """Whether `x` is a placeholder."""
+    return isinstance(x, Tensor) and x.node.op.name == "placeholder"
+
+
+def shape(x: Any) -> Tensor:
+    """The shape of `x` as a 1-D int32 tensor; its elements can be dimensions of other shapes."""
+    return shape_of(_tensor(x))
+
+
+def int_shape(x: Any) -> tuple[int | None, ...]:
+    """The shape of `x` as a tuple of ints, None where unknown."""
+    return x._keras_shape if isinstance(x, Tensor) else tuple(np.shape(x))
+
+
+def ndim(x: Any) -> int:
+    """The number of dimensions of `x`."""
+    return x.ndim if isinstance(x, Tensor) else np.ndim(x)
+
+
+def dtype(x: Any) -> str:
+    """The name of the element type of `x`."""
+    return x.dtype if isinstance(x, Tensor) else dtypes.canonical(np.asarray(x).dtype)
+
+
+def count_params(x: Any) -> int:
+    """The number of elements of `x`, whose shape must be known."""
+    dims = int_shape(x)
+    if None in dims:
+        raise ShapeError(f"the number of elements of {x!r} is not known: its shape is {dims}")
+    return math.prod(dims)  # type: ignore[arg-type]
+
+
+# -- values -----------------------------------------------------------------------------------------------
+
+
+def eval(x: Any) -> Any:
+    """The present value of a variable, or of a tensor that depends on no placeholder, as a NumPy array."""
+    if isinstance(x, Variable):
+        return x.get()
+    device = current_device()
+    return device.to_host(evaluate([_tensor(x)], device)[0])
+
+
+def get_value(x: Any) -> Any:
+    """The present value of a variable as a NumPy array."""
+    return eval(x)
+
+
+def batch_get_value(ops: Iterable[Any]) -> list[Any]:
+    """The present values of several variables as NumPy arrays."""
+    return [eval(x) for x in ops]
+
+
+def set_value(x: Variable, value: Any) -> None:
+    """Give a variable a new value.
+
+    Args:
+        x: the variable.
+        value: an array (or nested sequence) of its shape.
+    """
+    _require_variable("set_value", x)
+    x.set(np.asarray(_dense_array(value)))
+
+
+def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
+    """Give several variables new values: pairs ``(variable, value)``."""
+    for x, value in tuples:
+        set_value(x, value)
+
+
+def update(x: Variable, new_x: Any) -> Update:
+    """The update of `x` to `new_x`, for the list of updates of a `function`."""
+    _require_variable("update", x)
+    new = new_x if isinstance(new_x, Tensor) else make_constant(new_x, dtype=x.dtype)
+    new = O.cast(new, x.dtype)
+    if len(new.shape) != len(x.shape) or any(n is not None and n != d for n, d in zip(new.shape, x.shape, strict=True)):
+        raise ShapeError(f"variable {x.name!r} of shape {x.shape} cannot be updated to {new.spec}")
+    return x, new
+
+
+def update_add(x: Variable, increment: Any) -> Update:
+    """The update of `x` to ``x + increment``."""
+    _require_variable("update_add", x)
+    return update(x, x + increment)
+
+
+def update_sub(x: Variable, decrement: Any) -> Update:
+    """The update of `x` to ``x - decrement``."""
+    _require_variable("update_sub", x)
+    return update(x, x - decrement)
+
+
+def moving_average_update(x: Variable, value: Any, momentum: float) -> Update:
+    """The update of `x` to ``momentum * x + (1 - momentum) * value``."""
+    _require_variable("moving_average_update", x)
+    return update(x, x - (x - value) * (1.0 - momentum))
+
+
+def _require_variable(function: str, x: Any) -> None:
+    if not isinstance(x, Variable):
+        raise ValueError(f"{function} needs a variable, made by K.variable or add_weight; got {x!r}")
