@@ -85,7 +85,9 @@ class Scan(Op):
     def vjp(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         return _backward(node, grads)
 
-    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
+    def bind(
+        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
+    ) -> Callable[[], Any]:
         return _bind(ctx, outs, ins, attrs["body"], attrs["reverse"])
 
 
@@ -182,16 +184,24 @@ def _backward(node: Node, grads: Sequence[Tensor | None]) -> list[Tensor | None]
     inner = [placeholder(t.shape, t.dtype, f"saved_{i}") for i, t in enumerate(saved)]
     results = substitute(results, {t.key: p for t, p in zip(saved, inner, strict=True)})
     outer_consts, outer_carries, outer_sequences = body.split(node.inputs)
-    carry_seeds = [s for s, t in zip(seeds, seeded, strict=True) if t in seeded[: len(carried)]]
-    output_seeds = seeds[len(carried) :]
-    back = Body([*consts, *carry_seeds, *sums, *elements, *inner, *output_seeds], results, len(consts), len(carried) + len(sums))
+    carry_seeds, output_seeds = seeds[: len(carried)], seeds[len(carried) :]
+    back = Body(
+        [*consts, *carry_seeds, *sums, *elements, *inner, *output_seeds],
+        results,
+        len(consts),
+        len(carried) + len(sums),
+    )
     starts = [
         g if g is not None else full_like(t, 0)
         for g, t, p in zip(grads, outer_carries, carries, strict=False)
         if is_float(p.dtype)
     ]
     zeros = [full_like(outer_consts[consts.index(t)], 0) for t in summed]
-    seed_values = [g for i, g in enumerate(grads) if i >= body.carries and g is not None and is_float(body.outputs[i].dtype)]
+    seed_values = [
+        g
+        for i, g in enumerate(grads)
+        if i >= body.carries and g is not None and is_float(body.outputs[i].dtype)
+    ]
     values = apply(
         "scan", *outer_consts, *starts, *zeros, *outer_sequences, *kept, *seed_values,
         body=back, reverse=not node.attrs["reverse"],
@@ -201,7 +211,9 @@ def _backward(node: Node, grads: Sequence[Tensor | None]) -> list[Tensor | None]
     return [found.get(t.key) for t in body.inputs]
 
 
-def _saved(results: Sequence[Tensor], body: Body, seeds: Sequence[Tensor], sums: Sequence[Tensor]) -> list[Tensor]:
+def _saved(
+    results: Sequence[Tensor], body: Body, seeds: Sequence[Tensor], sums: Sequence[Tensor]
+) -> list[Tensor]:
     """The values of the forward body that the backward body reads: it is cut off from the rest of it there."""
     forward = set(nodes_of(body.outputs))
     given = {t.key for t in [*body.split(body.inputs)[0], *body.split(body.inputs)[2]]}
