@@ -13,7 +13,7 @@ from typing import Any
 
 import kcore
 from kcore import config
-from kcore.plugins import discovery, policy, registry, report
+from kcore.plugins import policy, registry, report
 
 HELP = "show versions, devices, BLAS and paths"
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 def collect() -> dict[str, Any]:
     """Everything the command shows, as JSON-ready data."""
-    installed = discovery.index()
+    installed = registry.installed()
     return {
         "kcore": kcore.__version__,
         "plugin_api": policy.spoken_api(),
@@ -61,9 +61,7 @@ def _version(module: str) -> str | None:
         found = importlib.import_module(module)
     except ImportError:
         return None
-    return getattr(found, "__version__", None) or importlib.import_module("importlib_metadata").version(
-        module
-    )
+    return getattr(found, "__version__", None) or importlib.import_module("importlib_metadata").version(module)
 
 
 def _blas() -> str:

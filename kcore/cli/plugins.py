@@ -21,9 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     _action(actions, "list", "every name, its distribution, version and state; imports nothing", list_plugins)
     show = _action(actions, "show", "one name or one distribution in full; imports nothing", show_plugin)
     show.add_argument("what", help="a name ('LSTM'), 'kind:name', or a distribution")
-    _action(
-        actions, "check", "import everything that is switched on; status 1 if anything fails", check_plugins
-    )
+    _action(actions, "check", "import everything that is switched on; status 1 if anything fails", check_plugins)
 
 
 def _action(

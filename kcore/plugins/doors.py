@@ -44,10 +44,7 @@ def open_door(module_name: str, kind: str) -> tuple[Getattr, Dir]:
     module.__dict__.setdefault("__path__", [])
 
     def resolve(name: str) -> Any:
-        found = registry.get(kind, name)
-        if isinstance(found, ModuleType):
-            finder.enter(f"{module_name}.{name}", found)
-        return found
+        return registry.get(kind, name)
 
     def get_attribute(name: str) -> Any:
         if name == "__all__":
@@ -58,9 +55,12 @@ def open_door(module_name: str, kind: str) -> tuple[Getattr, Dir]:
         if f"{module_name}.{name}" in OLD_PATHS:
             return importlib.import_module(f"{module_name}.{name}")
         try:
-            return resolve(name)
+            found = resolve(name)
         except NotInstalledError as error:
             raise error.for_attribute() from None
+        if isinstance(found, ModuleType):
+            finder.enter(f"{module_name}.{name}", found)
+        return found
 
     def directory() -> list[str]:
         special = {name for name in vars(module) if name.startswith("__")}

@@ -61,7 +61,7 @@ def _spec_of_plugin_module(fullname: str, resolve: Callable[[str], Any], name: s
     if name.startswith("_"):
         raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
     try:
-        found = resolve(name)
+        found = resolve(name)  # must not enter the module into sys.modules: Python would load it again
     except NotInstalledError as error:
         raise error.for_import() from None
     if not isinstance(found, ModuleType):

@@ -1,0 +1,105 @@
+"""The program `kcore`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from kcore.cli import main
+
+
+@pytest.fixture
+def zoo(site):
+    site.plugin("zoo", Zebra="type('Zebra', (), {})")
+    site.plugin("broken-zoo", source="1 / 0\n", Gnu="1")
+    site.distribution("junk", entry_points="[kcore.layers]\njunk\n")
+    return site
+
+
+def run(capsys, *words):
+    status = main(words)
+    return status, capsys.readouterr().out
+
+
+def test_list_shows_everything_and_imports_nothing(zoo, capsys):
+    status, out = run(capsys, "plugins", "list", "--kind", "layers")
+    assert status == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert ["layers", "Zebra", "zoo", "1.0", "ok"] in lines
+    assert ["layers", "Gnu", "broken-zoo", "1.0", "ok"] in lines
+    assert "problem: junk: [kcore.layers] has a line that is no entry: 'junk'" in out
+    assert "zoo" not in sys.modules and "broken_zoo" not in sys.modules
+
+
+def test_list_as_json(zoo, capsys):
+    status, out = run(capsys, "plugins", "list", "--json", "--distribution", "Zoo")
+    data = json.loads(out)
+    assert status == 0
+    assert [row["name"] for row in data["plugins"]] == ["Zebra"]
+    assert data["plugins"][0]["state"] == "ok"
+    assert any("junk" in problem for problem in data["problems"])
+
+
+def test_check_imports_and_reports(zoo, capsys):
+    status, out = run(capsys, "plugins", "check", "--distribution", "broken-zoo")
+    assert status == 1
+    assert "broken" in out and "ZeroDivisionError" in out and "0 of 1 names can be used" in out
+    status, out = run(capsys, "plugins", "check", "--distribution", "zoo", "--json")
+    assert json.loads(out)["plugins"][0]["state"] == "ok"
+    assert "zoo" in sys.modules
+
+
+def test_show(zoo, capsys):
+    status, out = run(capsys, "plugins", "show", "Zebra")
+    assert status == 0
+    assert "zoo 1.0 (third-party), plugin API v1, in " in out
+    assert "layers:Zebra = zoo:Zebra  [ok]" in out
+    assert run(capsys, "plugins", "show", "layers:Zebra")[1] == out
+    assert run(capsys, "plugins", "show", "zoo")[1] == out
+    assert json.loads(run(capsys, "plugins", "show", "zoo", "--json")[1])["plugins"]
+    assert "part of the core" in run(capsys, "plugins", "show", "relu")[1]
+
+
+def test_an_error_is_a_line_and_a_status(zoo, capsys):
+    assert main(["plugins", "show", "unheard-of"]) == 1
+    assert capsys.readouterr().err == ("kcore: Neither a distribution nor a name called 'unheard-of' is installed.\n")
+
+
+def test_info(zoo, capsys):
+    status, out = run(capsys, "info", "--json")
+    data = json.loads(out)
+    assert status == 0
+    assert data["plugins"]["zoo"] == "1.0"
+    assert data["libraries"]["numpy"] and data["blas"]
+    assert "numpy" in data["backend"]["installed"]
+    assert "zoo: 1.0" in run(capsys, "info")[1]
+
+
+def test_without_a_command_the_help_is_shown(site, capsys):
+    assert main([]) == 2
+    assert "plugins" in capsys.readouterr().out
+
+
+def test_a_plugin_can_add_a_command(site, capsys):
+    site.module(
+        "greeter.py",
+        "from kcore.plugins.hookspecs import Command, hookimpl\n"
+        "def configure(parser): parser.add_argument('who')\n"
+        "def run(args): print('hello', args.who); return 5\n"
+        "@hookimpl\n"
+        "def kcore_cli_commands(): return [Command('greet', 'say hello', configure, run)]\n",
+    )
+    site.distribution("greeter", {"hooks": {"greeter": "greeter"}})
+    from kcore.plugins import registry
+
+    registry.refresh()
+    assert run(capsys, "greet", "world") == (5, "hello world\n")
+    assert "say hello" in run(capsys)[1]
+
+
+def test_the_module_runs_as_the_program(site):
+    code = "import runpy, sys; sys.argv = ['kcore', '--version']; runpy.run_module('kcore', run_name='__main__')"
+    result = site.python(code)
+    assert result.stdout.startswith("kcore 0.")
