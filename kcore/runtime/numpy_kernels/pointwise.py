@@ -18,7 +18,7 @@ def clip(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
     low, high = (np.array(np.clip(attrs[k], kind.min, kind.max), x.dtype) for k in ("low", "high"))
 
     def run() -> None:
-        np.maximum(x, low, out)
-        np.minimum(out, high, out)
+        np.maximum(x, low, out=out)
+        np.minimum(out, high, out=out)
 
     return run
