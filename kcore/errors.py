@@ -88,15 +88,29 @@ class DataError(KcoreError, ValueError):
     argument: str | None = None
 
 
-class NotBuiltError(KcoreError, ValueError):
+class WorkerError(KcoreError, RuntimeError):
+    """A worker process that prepares batches died, or raised something that cannot be sent."""
+
+    exitcode: int | None = None
+
+
+class NotBuiltError(KcoreError, RuntimeError, ValueError):
     """A layer or model was used before its weights existed."""
+
+
+class ArgumentError(KcoreError, TypeError, ValueError):
+    """A layer or model was given an argument that it does not have, or of a kind it cannot use."""
+
+
+class MaskingError(KcoreError, TypeError):
+    """A mask reached a layer that does not know what to do with one."""
 
 
 class NotCompiledError(KcoreError, RuntimeError):
     """A model was trained or evaluated before `compile`."""
 
 
-class NotConnectedError(KcoreError, AttributeError):
+class NotConnectedError(KcoreError, AttributeError, RuntimeError):
     """`layer.input`, `layer.output` and the like of a layer with no call, or with several."""
 
 
