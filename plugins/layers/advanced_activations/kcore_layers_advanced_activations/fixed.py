@@ -1,0 +1,104 @@
+"""Activations without weights. Each keeps the shape of its input and lets a mask pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kcore import activations
+from kcore import backend as K
+from kcore.engine import Layer
+
+
+class _Activation(Layer):
+    """A layer that applies a function to each element, with one setting."""
+
+    setting = ""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        value = getattr(self, self.setting)
+        return {**super().get_config(), self.setting: int(value) if self.setting == "axis" else float(value)}
+
+
+class LeakyReLU(_Activation):
+    """``x`` where ``x >= 0``, else ``alpha * x`` (manual, 5.9.1).
+
+    Args:
+        alpha: float >= 0, the slope below zero.
+
+    References:
+        Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models (2013).
+    """
+
+    setting = "alpha"
+
+    def __init__(self, alpha: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = K.cast_to_floatx(alpha)
+
+    def call(self, inputs: Any) -> Any:
+        return K.relu(inputs, alpha=float(self.alpha))
+
+
+class ELU(_Activation):
+    """``x`` where ``x >= 0``, else ``alpha * (exp(x) - 1)`` (manual, 5.9.3).
+
+    Args:
+        alpha: float, the scale below zero.
+
+    References:
+        Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by Exponential Linear Units
+        (2016).
+    """
+
+    setting = "alpha"
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alpha = K.cast_to_floatx(alpha)
+
+    def call(self, inputs: Any) -> Any:
+        return K.elu(inputs, float(self.alpha))
+
+
+class ThresholdedReLU(_Activation):
+    """``x`` where ``x > theta``, else 0 (manual, 5.9.4).
+
+    Args:
+        theta: float >= 0, the threshold.
+
+    References:
+        Konda, Memisevic and Krueger, Zero-Bias Autoencoders and the Benefits of Co-Adapting Features (2015).
+    """
+
+    setting = "theta"
+
+    def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.theta = K.cast_to_floatx(theta)
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * K.cast(K.greater(inputs, float(self.theta)), K.dtype(inputs))
+
+
+class Softmax(_Activation):
+    """The softmax along an axis (manual, 5.9.5).
+
+    Args:
+        axis: int, the axis of the classes.
+    """
+
+    setting = "axis"
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Any:
+        return activations.softmax(inputs, axis=self.axis)

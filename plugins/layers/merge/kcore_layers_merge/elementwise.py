@@ -1,0 +1,88 @@
+"""Merging element by element, with broadcasting."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+from kcore import backend as K
+from kcore.errors import ArgumentError
+from kcore_layers_merge.base import Merge
+
+
+class _Elementwise(Merge):
+    """Combines inputs of one shape, or of shapes that broadcast, element by element."""
+
+    def combined(self, inputs: list[Any]) -> Any:
+        """The result for inputs of equal rank."""
+        raise NotImplementedError
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        self.broadcast([tuple(s) for s in input_shape])
+
+    def call(self, inputs: Any) -> Any:
+        self.check_list(inputs)
+        ndim = max(K.ndim(x) for x in inputs)
+        return self.combined([_with_rank(x, ndim) for x in inputs])
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        self.check_list(input_shape)
+        return self.broadcast([tuple(s) for s in input_shape])
+
+
+def _with_rank(x: Any, ndim: int) -> Any:
+    for _ in range(ndim - K.ndim(x)):
+        x = K.expand_dims(x, axis=1)
+    return x
+
+
+class Add(_Elementwise):
+    """The sum of a list of tensors (manual, 5.8.1)."""
+
+    def combined(self, inputs: list[Any]) -> Any:
+        return reduce(lambda a, b: a + b, inputs)
+
+
+class Subtract(_Elementwise):
+    """The first of two tensors less the second (manual, 5.8.2)."""
+
+    def build(self, input_shape: Any) -> None:
+        super().build(input_shape)
+        if len(input_shape) != 2:
+            raise ArgumentError(
+                f"Layer {self.name} (Subtract) should be called on exactly 2 inputs, got {len(input_shape)}"
+            )
+
+    def combined(self, inputs: list[Any]) -> Any:
+        if len(inputs) != 2:
+            raise ArgumentError(f"Layer {self.name} (Subtract) should be called on exactly 2 inputs, got {len(inputs)}")
+        return inputs[0] - inputs[1]
+
+
+class Multiply(_Elementwise):
+    """The product of a list of tensors, element by element (manual, 5.8.3)."""
+
+    def combined(self, inputs: list[Any]) -> Any:
+        return reduce(lambda a, b: a * b, inputs)
+
+
+class Average(_Elementwise):
+    """The mean of a list of tensors, element by element (manual, 5.8.4)."""
+
+    def combined(self, inputs: list[Any]) -> Any:
+        return reduce(lambda a, b: a + b, inputs) / len(inputs)
+
+
+class Maximum(_Elementwise):
+    """The largest of a list of tensors, element by element (manual, 5.8.5)."""
+
+    def combined(self, inputs: list[Any]) -> Any:
+        return reduce(K.maximum, inputs)
+
+
+class Minimum(_Elementwise):
+    """The smallest of a list of tensors, element by element."""
+
+    def combined(self, inputs: list[Any]) -> Any:
+        return reduce(K.minimum, inputs)
