@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from kcore import config
 from kcore.errors import ShapeError
 
 PADDINGS = ("valid", "same", "causal")
@@ -58,7 +59,9 @@ def normalize_padding(value: Any) -> str:
     """
     padding = value.lower() if isinstance(value, str) else value
     if padding not in PADDINGS:
-        raise ValueError(f'The `padding` argument must be one of "valid", "same" (or "causal" for 1-D). Received: {value!r}')
+        raise ValueError(
+            f'The `padding` argument must be one of "valid", "same" (or "causal" for 1-D). Received: {value!r}'
+        )
     return padding
 
 
@@ -69,9 +72,7 @@ def normalize_data_format(value: str | None) -> str:
         ValueError: ``value`` is none of these.
     """
     if value is None:
-        from kcore.config import image_data_format  # read at the call: users change it at run time
-
-        value = image_data_format()
+        value = config.image_data_format()
     data_format = value.lower() if isinstance(value, str) else value
     if data_format not in DATA_FORMATS:
         raise ValueError(

@@ -19,6 +19,7 @@ from kcore.backend.math import *  # noqa: F403
 from kcore.backend.nn import *  # noqa: F403
 from kcore.backend.random import *  # noqa: F403
 from kcore.backend.recurrence import *  # noqa: F403
+from kcore.backend.scopes import *  # noqa: F403
 from kcore.backend.session import *  # noqa: F403
 from kcore.backend.shaping import *  # noqa: F403
 from kcore.backend.sparse import *  # noqa: F403

@@ -13,7 +13,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterator
 
-import numpy as np
+from numpy.linalg import _umath_linalg
 
 # Of NumPy's own wheels, of builds with 64-bit indices, and of distributions.
 _OPENBLAS_NAMES = ("scipy_openblas_{}64_", "scipy_openblas_{}", "openblas_{}64_", "openblas_{}")
@@ -27,7 +27,7 @@ _threads_before = 1
 def _controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """``(get, set)`` of the number of BLAS threads, or None where it cannot be controlled."""
     with contextlib.suppress(OSError, AttributeError):
-        library = ctypes.CDLL(np._core._multiarray_umath.__file__)
+        library = ctypes.CDLL(_umath_linalg.__file__)
         for name in _OPENBLAS_NAMES:
             get = getattr(library, name.format("get_num_threads"), None)
             set_ = getattr(library, name.format("set_num_threads"), None)

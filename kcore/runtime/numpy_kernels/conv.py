@@ -203,9 +203,7 @@ class _Rows:
 # --- forward, and the input's gradient by the same road -----------------------------------------
 
 
-def _gather(
-    ctx: Any, x: np.ndarray, matrix: np.ndarray, y: np.ndarray, window: Window, prepare: Run
-) -> Run:
+def _gather(ctx: Any, x: np.ndarray, matrix: np.ndarray, y: np.ndarray, window: Window, prepare: Run) -> Run:
     """``y = patches(x) @ matrix`` block by block; ``y`` may have any strides."""
     blocks = cut(y.shape, _positions(window.taps * x.shape[-1] * x.itemsize, y))
     patches = _patches(ctx, x, window, y.shape[:4], blocks)

@@ -42,9 +42,7 @@ def depthwise_conv(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     window = attrs_window(attrs, x.shape[1:-1], w.shape[:-2])
     x5, w5, y5 = expand(x), expand_kernel(w), expand(outs[0])
     multiplier = w.shape[-1]
-    return _in_turn(
-        [_gather(ctx, [(x5, w5[..., m])], y5[..., m::multiplier], window) for m in range(multiplier)]
-    )
+    return _in_turn([_gather(ctx, [(x5, w5[..., m])], y5[..., m::multiplier], window) for m in range(multiplier)])
 
 
 @numpy_kernel("depthwise_conv_input_grad")
@@ -72,9 +70,7 @@ def depthwise_conv_kernel_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run
     window = attrs_window(attrs, x.shape[1:-1], attrs["kernel_size"])
     x5, g5, dw = expand(x), expand(g), expand_kernel(outs[0])
     multiplier = dw.shape[-1]
-    return _in_turn(
-        [_reduce(ctx, x5, g5[..., m::multiplier], dw[..., m], window) for m in range(multiplier)]
-    )
+    return _in_turn([_reduce(ctx, x5, g5[..., m::multiplier], dw[..., m], window) for m in range(multiplier)])
 
 
 def _in_turn(runs: list[Run]) -> Run:

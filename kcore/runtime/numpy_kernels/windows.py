@@ -142,7 +142,8 @@ class WindowReader:
             window.before[a] >= 0 and window.reach(a, shape[a + 1]) - window.before[a] <= x.shape[a + 1]
             for a in range(3)
         )
-        self.direct = inside and not any(window.before) and x.strides[-1] == x.itemsize
+        neighbours = x.strides[4] == x.itemsize and x.strides[3] == x.itemsize * x.shape[4]
+        self.direct = inside and not any(window.before) and neighbours
         if self.direct:
             self.windows = _windows(x, window, shape)
             return
@@ -163,6 +164,20 @@ class WindowReader:
         if self.direct:
             return block.of(self.windows)
         images, depth, rows = block.shape
+        self._fill(worker, block)
+        return self.slab_windows[worker][:images, :depth, :rows]
+
+    def lines(self, worker: int, block: Block) -> np.ndarray:
+        """As :meth:`read`, but whole rows of the input: ``(images, depth, rows, size 0, size 1, reach * channels)``."""
+        windows = self.read(worker, block)
+        length = self.window.reach(2, windows.shape[3]) * windows.shape[7]
+        strides = windows.strides
+        return as_strided(
+            windows, (*windows.shape[:3], *windows.shape[4:6], length), (*strides[:3], *strides[4:6], strides[7])
+        )
+
+    def _fill(self, worker: int, block: Block) -> None:
+        images, depth, rows = block.shape
         slab = self.slabs[worker, :images]
         window = self.window
         first_d = block.d0 * window.stride[0] - window.before[0]
@@ -175,7 +190,6 @@ class WindowReader:
         slab[:, sd0:sd1, :sh0] = self.fill
         slab[:, sd0:sd1, sh1:] = self.fill
         slab[:, sd0:sd1, sh0:sh1, sw0:sw1] = self.x[block.n0 : block.n1, d0:d1, h0:h1, w0:w1]
-        return self.slab_windows[worker][:images, :depth, :rows]
 
 
 def _overlap(first: int, count: int, length: int) -> tuple[tuple[int, int], tuple[int, int]]:

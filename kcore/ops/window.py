@@ -1,0 +1,117 @@
+"""What convolution and pooling share: checks of sliding windows, and portable views of their taps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from kcore.errors import DTypeError, ShapeError
+from kcore.graph import Shape, Spec, Tensor, dims_of, encode_shape
+from kcore.ops.common import require_float
+from kcore.shapes import Pair, explicit_padding, window_output_length
+
+Ints = tuple[int, ...]
+Padding = str | tuple[Pair, ...]
+
+
+def require_window_attrs(op: str, rank: int, strides: Ints, dilation: Ints, padding: Padding, size: Ints) -> None:
+    """Refuse windows that no input could have: wrong lengths of tuples, numbers below 1, negative padding."""
+    for name, values, least in (("size", size, 1), ("strides", strides, 1), ("dilation", dilation, 1)):
+        if len(values) != rank or any(value < least for value in values):
+            raise ShapeError(
+                f"{op}: the window's {name} must be {rank} positive integers, one for each spatial dimension; "
+                f"got {values}",
+                op=op,
+            )
+    if not isinstance(padding, str) and (len(padding) != rank or any(n < 0 for pair in padding for n in pair)):
+        raise ShapeError(
+            f"{op}: padding must be {rank} pairs (before, after) of non-negative integers, got {padding}", op=op
+        )
+
+
+def output_lengths(
+    op: str, x: Spec, spatial: Shape, size: Ints, strides: Ints, padding: Padding, dilation: Ints, what: str
+) -> Shape:
+    """Spatial shape of the windows' positions over an input of the spatial shape `spatial`.
+
+    Args:
+        x: the input, for the message.
+        what: the window's owner and shape, for the message ("kernel float32(3, 3, 8, 16)").
+
+    Raises:
+        ShapeError: the window is larger than the padded input.
+    """
+    require_window_attrs(op, len(spatial), strides, dilation, padding, size)
+    pairs = explicit_padding(padding, spatial, size, strides, dilation)
+    if isinstance(pairs, str):  # "same": an unknown length, with a stride
+        return tuple(None if n is None else -(-n // s) for n, s in zip(spatial, strides, strict=True))
+    lengths = tuple(window_output_length(*args) for args in zip(spatial, size, strides, pairs, dilation, strict=True))
+    if any(n is not None and n < 1 for n in lengths):
+        raise ShapeError(
+            f"{op}: the window of {what} (dilation {dilation}) is larger than the input {x} with padding {pairs}; "
+            f"use a larger input, or padding='same'",
+            shapes=(x.shape, size),
+            op=op,
+        )
+    return lengths
+
+
+def require_lengths(op: str, g: Spec, expected: Shape, x: Any) -> None:
+    """Refuse a gradient (or the input of a transposed convolution) whose spatial shape is not `expected`."""
+    given = g.shape[1:-1]
+    if any(a is not None and b is not None and a != b for a, b in zip(given, expected, strict=True)):
+        raise ShapeError(
+            f"{op}: {g} has the spatial shape {given}, but windows over {x} have {expected} positions",
+            shapes=(g.shape, expected),
+            op=op,
+        )
+
+
+def require_operands(op: str, rank_of: str, *specs: Spec) -> None:
+    """Refuse operands that are not floating, or not of one dtype."""
+    require_float(op, *specs)
+    if len({spec.dtype for spec in specs}) > 1:
+        raise DTypeError(
+            f"{op} needs operands of one dtype, got {' and '.join(map(str, specs))}; use K.cast on {rank_of}", op=op
+        )
+
+
+def require_rank(op: str, x: Spec, least: int = 3, most: int = 5) -> None:
+    """Refuse anything but a batch with one to three spatial dimensions and channels."""
+    if not least <= x.ndim <= most:
+        raise ShapeError(
+            f"{op} needs (batch, *spatial, channels) with 1 to 3 spatial dimensions, got {x}", shapes=(x.shape,), op=op
+        )
+
+
+def spatial_dims(x: Tensor) -> tuple[Ints, tuple[Tensor, ...]]:
+    """The spatial shape of `x` as an attribute, and the tensors it refers to where it is unknown."""
+    return encode_shape(dims_of(x)[1:-1])
+
+
+# -- portable kernels -------------------------------------------------------------------------------------
+
+
+def pad(xp: Any, x: Any, pairs: Iterable[Pair], value: Any = 0) -> Any:
+    """`x` with its spatial dimensions padded."""
+    pairs = tuple(pairs)
+    if not any(map(any, pairs)):
+        return x
+    spatial = [n + before + after for n, (before, after) in zip(x.shape[1:-1], pairs, strict=True)]
+    out = xp.full((x.shape[0], *spatial, x.shape[-1]), value, x.dtype)
+    out[inside(x.shape[1:-1], pairs)] = x
+    return out
+
+
+def inside(spatial: Sequence[int], pairs: Iterable[Pair]) -> tuple[slice, ...]:
+    """Where the elements of an array of the spatial shape `spatial` are once it is padded."""
+    middle = (slice(before, before + n) for n, (before, _) in zip(spatial, pairs, strict=True))
+    return (slice(None), *middle)
+
+
+def tap_view(x: Any, tap: Ints, positions: Sequence[int], strides: Ints, dilation: Ints) -> Any:
+    """The elements of the padded array `x` that lie under one tap of the window, over all its positions."""
+    where = [slice(None)]
+    for t, count, stride, step in zip(tap, positions, strides, dilation, strict=True):
+        where.append(slice(t * step, t * step + (count - 1) * stride + 1, stride))
+    return x[tuple(where)]
