@@ -9,19 +9,19 @@ A standard layer builds its op with `lstm`, `gru` or `simple_rnn`; there is no f
         outputs, h, c = recurrent.lstm(x, kernel, recurrent_kernel, bias, initial_state=(h0, c0), mask=mask,
                                        activation="tanh", recurrent_activation="hard_sigmoid")
 
-``outputs`` is ``(batch, steps, units)`` in the order of processing (``go_backwards`` reads the sequence from its end, and
-its first output belongs to the last step, as ``K.rnn`` has it); take ``outputs`` for ``return_sequences``, ``h`` otherwise:
-what is not used is not computed. Weights are those of Keras 2.1.6: gates i, f, c, o of an LSTM and z, r, h of a GRU
-beside each other in the columns. Activations outside `ACTIVATIONS` (a user's function, an advanced layer) and cells of
-one's own take the general path, ``K.rnn``.
+``outputs`` is ``(batch, steps, units)`` in the order of processing (``go_backwards`` reads the sequence from its end,
+and its first output belongs to the last step, as ``K.rnn`` has it); take ``outputs`` for ``return_sequences``, ``h``
+otherwise: what is not used is not computed. Weights are those of Keras 2.1.6: gates i, f, c, o of an LSTM and z, r, h
+of a GRU beside each other in the columns. Activations outside `ACTIVATIONS` (a user's function, an advanced layer) and
+cells of one's own take the general path, ``K.rnn``.
 
 *Masks.* ``mask`` (batch, steps) marks with 0 the steps in which a sample keeps its state; its output there is its
 previous output, and ``h0`` before any step.
 
 *Drop-out.* The masks of Keras' recurrent drop-out are constant over time and are operands: ``input_dropout`` of shape
 ``(gates, batch, features)`` (implementation 1: one mask per gate) or ``(1, batch, features)`` (implementation 2), and
-``recurrent_dropout`` of shape ``(gates or 1, batch, units)``, as the cells make them of ``K.dropout(ones, rate)``. Without
-dropout leave them away: gates with masks of their own need products of their own. A layer that drops out in
+``recurrent_dropout`` of shape ``(gates or 1, batch, units)``, as the cells make them of ``K.dropout(ones, rate)``.
+Without drop-out leave them away: gates with masks of their own need products of their own. A layer that drops out in
 training only writes ``K.in_train_phase(lstm(..., input_dropout=...)[0], lstm(...)[0])``; the plan keeps one of them.
 
 *Derivatives.* First derivatives are ops with hand-written kernels. Second derivatives are those of the same recurrence

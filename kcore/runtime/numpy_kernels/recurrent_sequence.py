@@ -29,7 +29,7 @@ from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call
 
 Array = Any
 
-FUSE_BATCH = 8
+FUSE_BATCH = 16
 """From this batch size on the input product is part of each step's product."""
 
 CHUNK_ELEMENTS = 1 << 14
