@@ -37,6 +37,7 @@ _LATER = {
         "depthwise_conv2d",
         "local_conv1d",
         "local_conv2d",
+        "pool1d",
         "pool2d",
         "pool3d",
         "separable_conv1d",

@@ -333,10 +333,9 @@ def _local(
         where = [slice(t, t + (n - 1) * s + 1, s) for t, n, s in zip(tap, positions, strides, strict=True)]
         taps.append(last[(slice(None), *where)])
     count = kernel.shape[0]
-    channels = last.shape[-1]
     # (batch, *positions, taps, channels), with channels first in front of taps: the order in the kernel
     patches = O.stack(taps, axis=-2 if channels_last else -1)
-    patches = O.reshape(patches, (-1, count, len(taps) * channels))
+    patches = O.reshape(patches, (-1, count, kernel.shape[1]))
     product = O.matmul(O.transpose(patches, (1, 0, 2)), kernel)  # one matrix product for each position
     y = O.reshape(O.transpose(product, (1, 0, 2)), (-1, *positions, kernel.shape[2]))
     return y if channels_last else _to_first(y)

@@ -131,8 +131,8 @@ def _gather(ctx: Any, terms: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray,
     workers = parallel.thread_count()
     most = _most(blocks, y.shape)
     direct = y.flags.c_contiguous
-    sums = None if direct else ctx.scratch((workers, most), y.dtype)
-    products = ctx.scratch((workers, most), y.dtype) if len(terms) > 1 else None
+    sums = ctx.scratch((workers, 0 if direct else most), y.dtype)
+    products = ctx.scratch((workers, most if len(terms) > 1 else 0), y.dtype)
 
     def body(worker: int, index: int) -> None:
         block = blocks[index]
@@ -165,7 +165,7 @@ def _reduce(ctx: Any, x: np.ndarray, g: np.ndarray, dw: np.ndarray, window: Wind
     bounds = [len(blocks) * part // parts for part in range(parts + 1)]
     sums, block_sums = ctx.scratch((2, parts, *window.size, lines.length), g.dtype)
     direct = g.flags.c_contiguous
-    copies = None if direct else ctx.scratch((parts, _most(blocks, g.shape)), g.dtype)
+    copies = ctx.scratch((parts, 0 if direct else _most(blocks, g.shape)), g.dtype)
 
     def part(worker: int, index: int) -> None:
         total, block_sum = sums[index], block_sums[index]

@@ -114,12 +114,8 @@ def _pool(
     workers = parallel.thread_count()
     merged = ctx.scratch((workers, _most(blocks, (*y.shape[:3], reach, y.shape[4]))), y.dtype)
     columns = [
-        slice(
-            tap * window.dilation[2],
-            tap * window.dilation[2] + (y.shape[3] - 1) * window.stride[2] + 1,
-            window.stride[2],
-        )
-        for tap in range(window.size[2])
+        slice(first, first + (y.shape[3] - 1) * window.stride[2] + 1, window.stride[2])
+        for first in range(0, window.size[2] * window.dilation[2], window.dilation[2])
     ]
 
     def body(worker: int, index: int) -> None:

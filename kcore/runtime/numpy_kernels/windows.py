@@ -54,6 +54,7 @@ def attrs_window(attrs: Any, spatial: Any, size: Any) -> Window:
     """The window of an op's attributes over an input with the sizes ``spatial``."""
     strides, dilation = attrs["strides"], attrs.get("dilation", (1,) * len(size))
     padding = explicit_padding(attrs["padding"], tuple(spatial), tuple(size), strides, dilation)
+    assert not isinstance(padding, str)
     before = tuple(pair[0] for pair in padding)
     return Window(as_three(tuple(size), 1), as_three(strides, 1), as_three(before, 0), as_three(dilation, 1))
 
@@ -172,9 +173,8 @@ class WindowReader:
         windows = self.read(worker, block)
         length = self.window.reach(2, windows.shape[3]) * windows.shape[7]
         strides = windows.strides
-        return as_strided(
-            windows, (*windows.shape[:3], *windows.shape[4:6], length), (*strides[:3], *strides[4:6], strides[7])
-        )
+        shape = (*windows.shape[:3], *windows.shape[4:6], length)
+        return as_strided(windows, shape, (*strides[:3], *strides[4:6], strides[7]))
 
     def _fill(self, worker: int, block: Block) -> None:
         images, depth, rows = block.shape
