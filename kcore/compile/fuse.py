@@ -57,7 +57,10 @@ def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[st
         if not _groupable(node):
             for group in sources.values():
                 close(group)
-            result.append(Instruction((node,), tuple((node, i) for i in range(len(node.specs)))))
+            outs = [(node, i) for i in range(len(node.specs))]
+            if node.op.optional_outputs:
+                outs = [key for key in outs if key in kept or key in readers]
+            result.append(Instruction((node,), tuple(outs)))
             continue
         shape = node.specs[0].shape
         for group in sources.values():

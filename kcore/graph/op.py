@@ -39,6 +39,7 @@ class Op:
         zero_in: positions of inputs of which the outputs are a linear function without constant term: if any
             of these is known to be all zeros, so are the outputs.
         data_dependent: True where output shapes follow from values; then `evaluate` makes the outputs.
+        optional_outputs: True where the kernel takes None for an output that nothing reads, and leaves it out.
     """
 
     name: ClassVar[str] = ""
@@ -51,6 +52,7 @@ class Op:
     ufunc: ClassVar[str | None] = None
     zero_in: ClassVar[tuple[int, ...]] = ()
     data_dependent: ClassVar[bool] = False
+    optional_outputs: ClassVar[bool] = False
 
     def infer(self, *ins: Spec, **attrs: Any) -> Spec | tuple[Spec, ...]:
         """Shape and dtype of the outputs. Refuses wrong input with ShapeError or DTypeError."""

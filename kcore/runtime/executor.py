@@ -70,11 +70,12 @@ class Instance:
 
     def _bind(self, ctx: BindContext, instruction: Instruction) -> Callable[[], Any]:
         ctx.begin_instruction()
-        outs = [self._result(key) for key in instruction.outs]
+        made = {key: self._result(key) for key in instruction.outs}
+        node = instruction.nodes[0]
         try:
             if instruction.fused:
-                return self.device.bind_group(ctx, instruction, outs, self.array)
-            node = instruction.nodes[0]
+                return self.device.bind_group(ctx, instruction, list(made.values()), self.array)
+            outs = [made.get((node, i)) for i in range(len(node.specs))]  # None: nothing reads it
             return ctx.bind_op(node.op, outs, [self.array(t) for t in node.inputs], node.attrs)
         except Exception as error:
             raise _explained(instruction, error) from error
