@@ -51,7 +51,7 @@ def normalized(distribution: str) -> str:
 class PluginSettings:
     """Which plugins are used.
 
-    # Arguments
+    Args:
         pins: 'kind:name' to the distribution that provides it.
         disabled: distributions, and 'kind:name' pairs, that are switched off; to where it says so.
         allowed: the third-party distributions that may be used; None for all.
@@ -112,8 +112,7 @@ def _temporary_home() -> Path:
     # The name can be guessed, so that another user of the machine could have made it first.
     if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
         raise ConfigError(
-            f"{home()} cannot be written and {folder} belongs to another user: "
-            "set KCORE_HOME to a folder of your own.",
+            f"{home()} cannot be written and {folder} belongs to another user: set KCORE_HOME to a folder of your own.",
             path=str(folder),
         )
     return folder
@@ -130,7 +129,7 @@ def path() -> Path:
 def settings() -> Settings:
     """The settings in force, read from file and environment at the first call.
 
-    # Raises
+    Raises:
         ConfigError: a key's value is invalid, or the file is not JSON.
     """
     global _settings
@@ -159,9 +158,7 @@ def _from_file(file: Path) -> Settings:
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ConfigError(
-            f"{file} is not valid JSON: {error}. Correct or delete it.", path=str(file)
-        ) from error
+        raise ConfigError(f"{file} is not valid JSON: {error}. Correct or delete it.", path=str(file)) from error
     data = _section(data, str(file), "the file")
     plugins = data.pop("plugins", {})
     known = _checked(data, _GENERAL, str(file), prefix="")

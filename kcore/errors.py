@@ -18,7 +18,7 @@ from typing import Any
 class KcoreError(Exception):
     """Base of all exceptions of kcore.
 
-    # Arguments
+    Args:
         message: the text a user reads.
         info: attributes of the exception. The names a class uses are annotated in its body; each
             is None where the place that raised the exception did not know it.
@@ -152,7 +152,7 @@ class PluginWarning(KcoreWarning):
 class PluginError(KcoreError):
     """Base of what goes wrong with plugins.
 
-    # Attributes
+    Attributes:
         kind: the kind looked for: 'layers', 'losses', 'datasets', ...
         name: the public name looked for, such as 'LSTM'.
         distribution: the distribution concerned, such as 'kcore-layers-recurrent'.
@@ -171,7 +171,7 @@ class NotInstalledError(PluginError, ValueError):
     This form, a `ValueError`, answers a look-up by string (`optimizer='adm'`). The doors raise
     the two forms below, which suit `kcore.layers.Dense` and `from kcore.layers import Dense`.
 
-    # Attributes
+    Attributes:
         distribution: the first-party distribution that has the name, or None if kcore knows none.
         nearest: tuple of installed names that look alike.
     """
@@ -198,7 +198,7 @@ class NotInstalledImportError(NotInstalledError, ModuleNotFoundError):
 class PluginDisabledError(NotInstalledError):
     """The plugin that offers the name is installed, but switched off by the configuration.
 
-    # Attributes
+    Attributes:
         reason: where it was switched off, such as "KCORE_PLUGINS_DISABLED" or a file.
     """
 
@@ -222,7 +222,7 @@ class PluginDisabledImportError(PluginDisabledError, NotInstalledImportError):
 class PluginConflictError(PluginError, ImportError, ValueError):
     """Several distributions offer one name, none of them first-party, and no pin decides.
 
-    # Attributes
+    Attributes:
         candidates: tuple of the names that choose one each, such as 'dist-a:Name'.
     """
 
@@ -232,7 +232,7 @@ class PluginConflictError(PluginError, ImportError, ValueError):
 class PluginLoadError(PluginError, ImportError):
     """A plugin's import failed; every other plugin keeps working.
 
-    # Attributes
+    Attributes:
         value: what the entry point names, such as 'kcore_layers_recurrent:LSTM'.
         cause: the exception that the import raised (also `__cause__`).
     """
@@ -244,7 +244,7 @@ class PluginLoadError(PluginError, ImportError):
 class PluginVersionError(PluginError, ImportError):
     """A plugin was written for a plugin API that this core does not speak.
 
-    # Attributes
+    Attributes:
         wanted: the plugin API version that the plugin states.
         spoken: the plugin API version of this core.
     """

@@ -24,14 +24,14 @@ def serialize(layer: Any) -> dict[str, Any]:
 def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Makes a layer, or a nested model, from its configuration.
 
-    # Arguments
+    Args:
         config: dictionary with 'class_name' and 'config'.
         custom_objects: name to class or function, for what is not installed as a plugin.
 
-    # Returns
+    Returns:
         A layer; weights are not part of a configuration.
 
-    # Raises
+    Raises:
         ValueError: nobody has the class's name; the message says what to install.
     """
     return deserialize_keras_object(config, registry.mapping("layers"), custom_objects, "layer")

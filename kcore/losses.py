@@ -25,10 +25,10 @@ def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> A
 def get(identifier: Any) -> Any:
     """The loss function that an argument of `compile` stands for.
 
-    # Arguments
+    Args:
         identifier: None, a name ('mse'), or a function `(y_true, y_pred) -> loss`.
 
-    # Returns
+    Returns:
         A function, or None for None.
     """
     return None if identifier is None else interpret("losses", identifier, instance=False)

@@ -25,7 +25,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 def get(identifier: Any) -> Any:
     """The metric that an argument of `compile` stands for.
 
-    # Arguments
+    Args:
         identifier: a name ('mae'), a configuration, or a function `(y_true, y_pred) -> metric`.
     """
     return interpret("metrics", identifier, instance=False)

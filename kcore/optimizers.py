@@ -20,7 +20,7 @@ def serialize(optimizer: Any) -> dict[str, Any]:
 def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
     """Makes an optimizer from its configuration.
 
-    # Arguments
+    Args:
         config: dictionary with 'class_name' (in any case) and 'config'.
         custom_objects: name to class, for what is not installed as a plugin.
     """
@@ -30,12 +30,12 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | N
 def get(identifier: Any) -> Any:
     """The optimizer that an argument of `compile` stands for.
 
-    # Arguments
+    Args:
         identifier: a name ('adam': default arguments), a configuration, an optimizer, or an
             optimizer object from elsewhere, with `compute_gradients` and `apply_gradients`, which is
             wrapped in a `TFOptimizer`.
 
-    # Raises
+    Raises:
         ValueError: none of these, or nobody has the name.
     """
     if isinstance(identifier, (str, Mapping)):

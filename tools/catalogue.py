@@ -71,9 +71,7 @@ def door_file(kind: str) -> Path | None:
 
 def stub_source(kind: str, names: dict[str, tuple[str, str]], door: Path) -> str:
     """The text of a door's stub file."""
-    core = [
-        (name, value) for name, value in CORE_OBJECTS.get(kind, {}).items() if (kind, name) not in UNLISTED
-    ]
+    core = [(name, value) for name, value in CORE_OBJECTS.get(kind, {}).items() if (kind, name) not in UNLISTED]
     plugins = [(name, value) for name, (_, value) in names.items()]
     lines = [f"# {HEADER}", "from collections.abc import Mapping", "from typing import Any", ""]
     lines += sorted(_import(name, value) for name, value in core + plugins)
@@ -105,8 +103,7 @@ def _signatures(door: Path) -> list[str]:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
     ]
     return [
-        f"def {f.name}({ast.unparse(f.args)}) -> {ast.unparse(f.returns or ast.Name('Any'))}: ..."
-        for f in functions
+        f"def {f.name}({ast.unparse(f.args)}) -> {ast.unparse(f.returns or ast.Name('Any'))}: ..." for f in functions
     ]
 
 
@@ -147,9 +144,7 @@ def drift() -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing")
     if parser.parse_args().check:
         difference = drift()

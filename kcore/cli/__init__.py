@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line.
 
-    # Arguments
+    Args:
         arguments: the words after `kcore`; by default those the process was started with.
 
-    # Returns
+    Returns:
         The exit status: 0 when all went well, 1 for an error that was printed, 2 for wrong usage.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)

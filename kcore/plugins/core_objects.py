@@ -40,6 +40,7 @@ CORE_OBJECTS: dict[str, dict[str, str]] = {
         "kcore.constraints",
         "Constraint MaxNorm MinMaxNorm NonNeg UnitNorm max_norm maxnorm min_max_norm non_neg nonneg unit_norm unitnorm",
     ),
+    "backends": {"numpy": "kcore.runtime.numpy_device:NumpyDevice"},
 }
 
 #: Found by `registry.get('layers', ...)`, but not among the names of the door `kcore.layers`.

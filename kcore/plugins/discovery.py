@@ -25,7 +25,7 @@ from kcore.plugins.metadata import Distribution, Entry, Problem, folder_of, read
 class Index:
     """What is installed.
 
-    # Arguments
+    Args:
         distributions: every distribution with entry points for kcore, by name.
         entries: for each kind, for each name, the entries that offer it, in the order of the path.
         problems: everything that was found wrong.

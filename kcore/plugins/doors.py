@@ -29,11 +29,11 @@ Dir = Callable[[], list[str]]
 def open_door(module_name: str, kind: str) -> tuple[Getattr, Dir]:
     """Makes the module that calls it the door of a kind.
 
-    # Arguments
+    Args:
         module_name: the calling module's `__name__`.
         kind: 'layers', 'losses', ...
 
-    # Returns
+    Returns:
         The functions `__getattr__` and `__dir__` for the module to define. `__all__`, unless the
         module has its own, is what `from module import *` brings: every name whose plugin can be
         imported, and the public functions that the module defines.
@@ -94,7 +94,7 @@ def _own_functions(module: ModuleType) -> set[str]:
 def lazy_names(module_name: str, table: dict[str, str]) -> tuple[Getattr, Dir]:
     """`__getattr__` and `__dir__` for a module whose names live elsewhere in the core.
 
-    # Arguments
+    Args:
         module_name: the calling module's `__name__`.
         table: name to 'module:attribute'; the module is imported when the name is first used.
     """

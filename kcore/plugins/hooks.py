@@ -27,14 +27,14 @@ _registered: list[Any] = []
 def call(name: str, **arguments: Any) -> list[Any]:
     """Calls a hook of `hookspecs.py` in every plugin that implements it.
 
-    # Arguments
+    Args:
         name: the hook's name.
         arguments: the hook's arguments, by name.
 
-    # Returns
+    Returns:
         What the implementations returned, without the Nones.
 
-    # Raises
+    Raises:
         Whatever an implementation raises, with a note that names its plugin.
     """
     manager = _ready()

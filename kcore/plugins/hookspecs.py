@@ -32,7 +32,7 @@ hookimpl = pluggy.HookimplMarker("kcore")
 class Command(NamedTuple):
     """A command of the program `kcore`.
 
-    # Arguments
+    Args:
         name: as typed: `kcore <name>`.
         help: one line.
         configure: adds the command's arguments to its parser.
@@ -49,13 +49,13 @@ class Command(NamedTuple):
 def kcore_fit_callbacks(model: Any) -> list[Any] | None:  # type: ignore[empty-body]
     """Callbacks to add to every `fit`, after the user's own.
 
-    # Arguments
+    Args:
         model: the compiled model that is about to be trained.
 
-    # Returns
+    Returns:
         `kcore.callbacks.Callback` instances.
 
-    # Example
+    Example:
         A plugin that logs every training run returns `[RunLogger()]`.
     """
 
@@ -64,10 +64,10 @@ def kcore_fit_callbacks(model: Any) -> list[Any] | None:  # type: ignore[empty-b
 def kcore_graph_passes() -> list[tuple[str, Callable[[Any], Any]]] | None:  # type: ignore[empty-body]
     """Rewrites to apply when a graph is compiled, after the core's own.
 
-    # Returns
+    Returns:
         Pairs of a name and a function from the outputs of a graph to equivalent outputs.
 
-    # Example
+    Example:
         `[("fold_scale", fold_scale)]` where `fold_scale(outputs)` returns new output tensors.
     """
 
@@ -76,13 +76,13 @@ def kcore_graph_passes() -> list[tuple[str, Callable[[Any], Any]]] | None:  # ty
 def kcore_device_kernels(device: str) -> Mapping[str, Callable[..., Any]] | None:  # type: ignore[empty-body]
     """Faster kernels for a device.
 
-    # Arguments
+    Args:
         device: the device's name: 'numpy', 'cupy'.
 
-    # Returns
+    Returns:
         Op name to kernel, of the form that the device's kernel table holds.
 
-    # Example
+    Example:
         `{"depthwise_conv": compiled_depthwise_conv} if device == "numpy" else None`
     """
 
@@ -91,11 +91,11 @@ def kcore_device_kernels(device: str) -> Mapping[str, Callable[..., Any]] | None
 def kcore_model_saved(model: Any, path: str) -> None:
     """Called after a model has been written.
 
-    # Arguments
+    Args:
         model: the model.
         path: the complete file.
 
-    # Example
+    Example:
         A plugin that keeps a model registry records path, time and distribution versions.
     """
 
@@ -104,7 +104,7 @@ def kcore_model_saved(model: Any, path: str) -> None:
 def kcore_model_loaded(model: Any, path: str) -> None:
     """Called after a model has been read.
 
-    # Arguments
+    Args:
         model: the loaded model, compiled if it was saved so.
         path: the file.
     """
@@ -114,6 +114,6 @@ def kcore_model_loaded(model: Any, path: str) -> None:
 def kcore_cli_commands() -> list[Command] | None:  # type: ignore[empty-body]
     """Further commands of the program `kcore`.
 
-    # Example
+    Example:
         `[Command("serve", "serve a model over HTTP", configure, run)]`
     """

@@ -16,7 +16,7 @@ HOOKS_GROUP = "kcore.hooks"
 class Kind(NamedTuple):
     """One kind of plugin object.
 
-    # Arguments
+    Args:
         name: the plural name: the door is `kcore.<name>`, the entry-point group `kcore.<name>`.
         label: what one of them is called in messages.
         ignores_case: whether 'sgd' finds `SGD`.

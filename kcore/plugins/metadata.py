@@ -22,7 +22,7 @@ _GROUPS = {kind.group: kind.name for kind in KINDS.values()} | {API_GROUP: "api"
 class Problem:
     """Something wrong with an installed distribution, found while listing.
 
-    # Arguments
+    Args:
         distribution: its name, or the folder of its metadata where the name cannot be read.
         message: what is wrong.
     """
@@ -38,7 +38,7 @@ class Problem:
 class Entry:
     """One name that one distribution offers.
 
-    # Arguments
+    Args:
         kind: 'layers', 'losses', ...
         name: the public name.
         value: 'package.module:attribute', or 'package.module' for a module.
@@ -73,7 +73,7 @@ class Entry:
 class Distribution:
     """An installed distribution with entry points for kcore.
 
-    # Arguments
+    Args:
         name: normalized name.
         version: '' where it cannot be read.
         location: folder on `sys.path` that holds it.
@@ -112,10 +112,10 @@ def parse(text: str) -> Iterator[tuple[str, str, str]]:
 def read_distribution(source: Any) -> Distribution | None:
     """Reads one distribution, or returns None when it has nothing for kcore.
 
-    # Arguments
+    Args:
         source: an `importlib_metadata.Distribution`.
 
-    # Raises
+    Raises:
         Whatever reading a damaged installation raises; the scan records it.
     """
     text = _entry_points_text(source)

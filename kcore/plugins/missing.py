@@ -21,7 +21,7 @@ def owner_of(kind: str, name: str) -> str | None:
 def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledError:
     """The error for a name that no installed plugin offers.
 
-    # Arguments
+    Args:
         kind, name: what was looked up.
         installed: the names of that kind that are there.
     """

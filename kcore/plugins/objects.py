@@ -14,13 +14,13 @@ from kcore.plugins.scopes import CustomObjectScope, get_custom_objects
 def serialize_keras_object(instance: Any) -> Any:
     """What a saved model says of an object.
 
-    # Arguments
+    Args:
         instance: an object with `get_config`, a function or class, or None.
 
-    # Returns
+    Returns:
         `{"class_name": ..., "config": ...}`, or the function's name, or None.
 
-    # Raises
+    Raises:
         ValueError: the object has neither configuration nor name.
     """
     if instance is None:
@@ -43,7 +43,7 @@ def deserialize_keras_object(
 ) -> Any:
     """The object that a saved configuration describes.
 
-    # Arguments
+    Args:
         identifier: `{"class_name": ..., "config": ...}` for an instance, or the name of a function
             or class.
         module_objects: name to object, where custom objects do not have it; `registry.mapping(kind)`
@@ -51,10 +51,10 @@ def deserialize_keras_object(
         custom_objects: name to object; goes before everything, also for what is nested inside.
         printable_module_name: what it is called in messages.
 
-    # Returns
+    Returns:
         An instance for a dictionary, the function or class itself for a name.
 
-    # Raises
+    Raises:
         ValueError: nobody has the name, or the identifier is neither of the two.
     """
     if isinstance(identifier, str):
@@ -91,16 +91,16 @@ def _look_up(
 def interpret(kind: str, identifier: Any, *, instance: bool) -> Any:
     """What a user's argument stands for: the common part of every `get`.
 
-    # Arguments
+    Args:
         kind: 'losses', 'initializers', ...
         identifier: a name, a dictionary with 'class_name' and 'config', or a callable.
         instance: whether a name stands for an instance made with default arguments ('zeros' is
             `Zeros()`), or for the named function itself ('mse').
 
-    # Returns
+    Returns:
         The callable as it is, or what the name or dictionary describes.
 
-    # Raises
+    Raises:
         ValueError: the identifier is none of these, or nobody has the name.
     """
     label = kind_of(kind).label

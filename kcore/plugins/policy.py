@@ -65,11 +65,11 @@ class Choice(NamedTuple):
 def choose(kind: str, name: str, candidates: Sequence[Entry]) -> Choice | None:
     """Picks the entry that answers for a name, or returns None where there is no candidate.
 
-    # Arguments
+    Args:
         kind, name: what is looked up.
         candidates: every entry that offers it, the core's own included.
 
-    # Raises
+    Raises:
         PluginDisabledError: there are candidates, and all are switched off.
         PluginConflictError: several remain, and nothing decides.
         NotInstalledError: a pin names a distribution that does not offer the name.

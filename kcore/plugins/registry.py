@@ -42,17 +42,17 @@ _failures: dict[tuple[str, str, str], PluginLoadError] = {}
 def get(kind: str, name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """The object that a name stands for; see the module's docstring for the order.
 
-    # Arguments
+    Args:
         kind: 'layers', 'losses', 'metrics', 'optimizers', 'callbacks', 'initializers',
             'activations', 'regularizers', 'constraints', 'datasets', 'applications',
             'preprocessing', 'wrappers' or 'backends'.
         name: the public name, or 'distribution:Name'.
         custom_objects: names that go before all others, name to object.
 
-    # Returns
+    Returns:
         A class, a function, or for data sets and the like a module.
 
-    # Raises
+    Raises:
         NotInstalledError (a ValueError): nothing installed has the name; says what to install.
         PluginDisabledError, PluginConflictError, PluginVersionError, PluginLoadError: a plugin has
             it, but cannot be used.
@@ -111,7 +111,7 @@ def _same_object(kind: str, error: PluginConflictError) -> Any:
 def entry_for(kind: str, name: str) -> Entry:
     """Which entry answers for a name, custom and registered objects aside; imports nothing.
 
-    # Raises
+    Raises:
         As `get`, without PluginLoadError.
     """
     return _choice_for(kind, name).entry
@@ -170,7 +170,7 @@ def _named_explicitly(kind: str, full_name: str) -> Entry | None:
 def load(entry: Entry) -> Any:
     """Imports what an entry names.
 
-    # Raises
+    Raises:
         PluginLoadError: the import failed, or the module lacks the attribute.
     """
     if entry.distribution == CORE:
@@ -284,15 +284,15 @@ def distribution_of(obj: Any) -> tuple[str, str] | None:
 def register(kind: str, name: Any = None, obj: Any = None) -> Any:
     """Gives a name to an object for the rest of the process; also a decorator.
 
-    # Arguments
+    Args:
         kind: the kind, as in `get`.
         name: the public name; by default the object's `__name__`.
         obj: the object; without it a decorator is returned.
 
-    # Returns
+    Returns:
         The object.
 
-    # Example
+    Example:
         >>> @register("losses")
         ... def half_squared_error(y_true, y_pred):
         ...     return K.mean(K.square(y_pred - y_true), axis=-1) / 2

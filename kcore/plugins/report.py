@@ -17,7 +17,7 @@ from kcore.plugins.metadata import Entry
 class Row:
     """One name that one distribution offers.
 
-    # Arguments
+    Args:
         kind, name, distribution, version, value: as in the distribution's metadata.
         state: 'ok'; 'disabled' by the configuration; 'outdated', written for another plugin API;
             'shadowed' by a distribution that goes first; 'conflict' with another that does not;
@@ -41,7 +41,7 @@ class Row:
 def rows(kind: str | None = None) -> list[Row]:
     """Every name that is offered, sorted by kind and name; imports nothing.
 
-    # Arguments
+    Args:
         kind: only this kind.
     """
     registry.installed()
@@ -88,7 +88,7 @@ def _state(entry: Entry) -> tuple[str, str]:
 def check(kind: str | None = None, distribution: str | None = None) -> list[Row]:
     """Imports every name that is switched on and returns the rows with what was found.
 
-    # Arguments
+    Args:
         kind, distribution: only these.
     """
     wanted = [row for row in rows(kind) if distribution in (None, row.distribution)]

@@ -28,7 +28,7 @@ def get_custom_objects() -> dict[str, Any]:
 
     Outside of all scopes it is the global one.
 
-    # Example
+    Example:
         >>> get_custom_objects()["swish"] = lambda x: x * K.sigmoid(x)
     """
     frame = _frame.get()
@@ -38,10 +38,10 @@ def get_custom_objects() -> dict[str, Any]:
 class CustomObjectScope:
     """Gives names to custom objects inside a `with` statement; see the manual, "CustomObjectScope".
 
-    # Arguments
+    Args:
         args: dictionaries, name to class or function.
 
-    # Example
+    Example:
         >>> with CustomObjectScope({"MyLayer": MyLayer}):
         ...     model = load_model("model.h5")
     """
@@ -63,7 +63,7 @@ class CustomObjectScope:
 def custom_object_scope(*args: Mapping[str, Any]) -> CustomObjectScope:
     """The same as `CustomObjectScope(*args)`.
 
-    # Example
+    Example:
         >>> with custom_object_scope({"MyLayer": MyLayer}):
         ...     layer = Dense(5, activation="my_activation")
     """

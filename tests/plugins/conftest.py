@@ -18,7 +18,7 @@ from kcore.plugins.catalogue import CATALOGUE
 class Site:
     """A site-packages folder with what a test puts into it.
 
-    # Arguments
+    Args:
         folder: the folder.
     """
 
@@ -44,7 +44,7 @@ class Site:
     ) -> Path:
         """Writes a distribution's metadata folder.
 
-        # Arguments
+        Args:
             name, version: as in its metadata.
             entries: group ('layers' for 'kcore.layers') to name to value.
             entry_points: the file's text instead.

@@ -1,0 +1,60 @@
+# Everything runs in .venv, which the first command makes: `make demo` and `make test` work in a fresh clone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PROJECTS := pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml plugins/*/*/pyproject.toml))
+PLUGINS := $(filter-out plugins/backends/%,$(patsubst %/pyproject.toml,%,$(filter plugins/%,$(PROJECTS))))
+
+.PHONY: help demo test install lint format types imports catalogue wheels check clean
+
+help:
+	@echo "make demo       train a small network on handwritten digits, save it, load it, use it"
+	@echo "make test       run all tests"
+	@echo "make check      what continuous integration runs: tests, lint, format, types, imports, wheels"
+	@echo "make install    install the core and all plugins for development into $(VENV)"
+	@echo "make catalogue  write the files derived from the plugins' entry points"
+	@echo "make format     format the code"
+	@echo "make lint | types | imports | wheels | clean"
+
+demo: $(STAMP)
+	$(BIN)/kcore demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+install: $(STAMP)
+
+# One pip call for all distributions; without isolation the build tools are installed once, and
+# --no-deps for ours since their dependencies on one another are on no index yet.
+$(STAMP): $(PROJECTS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python tools/requirements.py --dev | $(BIN)/python -m pip install -q --disable-pip-version-check -r /dev/stdin
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e . $(foreach plugin,$(PLUGINS),-e $(plugin))
+	touch $@
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+catalogue: $(STAMP)
+	$(BIN)/python tools/catalogue.py
+
+wheels: $(STAMP)
+	$(BIN)/python tools/wheels.py dist
+
+check:
+	bash .ci/run
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
