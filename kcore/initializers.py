@@ -8,12 +8,14 @@ loaded from a file never pays for random numbers.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kcore import backend as K
 from kcore.errors import ShapeError
 from kcore.graph import Tensor
+from kcore.ops.creation import full
 from kcore.ops.linalg import orthonormal_columns
 from kcore.plugins import registry
 from kcore.plugins.doors import open_door
@@ -50,27 +52,29 @@ class Zeros(Initializer):
     """All elements 0."""
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
-        return K.constant(0, shape=tuple(shape), dtype=dtype)
+        return full(tuple(shape), 0.0, dtype or K.floatx())
 
 
 class Ones(Initializer):
     """All elements 1."""
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
-        return K.constant(1, shape=tuple(shape), dtype=dtype)
+        return full(tuple(shape), 1.0, dtype or K.floatx())
 
 
 class Constant(Initializer):
     """All elements of one value.
 
     Args:
-        value: a number; or an array of the weight's shape (or one that broadcasts to it).
+        value: a number, or an array with as many elements as the weight.
     """
 
     def __init__(self, value: Any = 0) -> None:
         self.value = value
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
+        if isinstance(self.value, numbers.Number):
+            return full(tuple(shape), self.value, dtype or K.floatx())
         return K.constant(self.value, shape=tuple(shape), dtype=dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -101,7 +101,10 @@ class Optimizer:
     def slots(self, params: Sequence[Variable], name: str) -> list[Variable]:
         """State for each of `params`: a variable of its shape and dtype, filled with 0."""
         prefix = f"training/{type(self).__name__}/{name}"
-        return [K.zeros(K.int_shape(p), dtype=K.dtype(p), name=f"{prefix}/{p.name.removesuffix(':0')}") for p in params]
+        return [  # with a number in its name: two parameters can be called the same, two data sets of a file cannot
+            K.variable(K.zeros_like(p), dtype=K.dtype(p), name=f"{prefix}_{i}/{p.name.removesuffix(':0')}:0")
+            for i, p in enumerate(params)
+        ]
 
     def update_parameter(self, parameter: Variable, new_value: Tensor) -> None:
         """Let `new_value`, under the parameter's constraint if it has one, take its place."""

@@ -8,7 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import ScheduledOptimizer, fuzz, values_of
+from kcore_optimizers.base import ScheduledOptimizer, fuzz, root, values_of
 
 
 class Adadelta(ScheduledOptimizer):
@@ -51,7 +51,7 @@ class Adadelta(ScheduledOptimizer):
         for p, g, a, d in zip(params, gradients, accumulators, delta_accumulators, strict=True):
             new_a = self.rho * a + (1.0 - self.rho) * K.square(g)
             self.updates.append(K.update(a, new_a))
-            change = g * K.sqrt(d + self.epsilon) / K.sqrt(new_a + self.epsilon)
+            change = g * root(d + self.epsilon) / root(new_a + self.epsilon)
             self.update_parameter(p, p - lr * change)
             self.updates.append(K.update(d, self.rho * d + (1.0 - self.rho) * K.square(change)))
         return self.updates

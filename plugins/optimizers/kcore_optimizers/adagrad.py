@@ -8,7 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import ScheduledOptimizer, fuzz, values_of
+from kcore_optimizers.base import ScheduledOptimizer, fuzz, root, values_of
 
 
 class Adagrad(ScheduledOptimizer):
@@ -40,7 +40,7 @@ class Adagrad(ScheduledOptimizer):
         for p, g, a in zip(params, gradients, accumulators, strict=True):
             new_a = a + K.square(g)
             self.updates.append(K.update(a, new_a))
-            self.update_parameter(p, p - lr * g / (K.sqrt(new_a) + self.epsilon))
+            self.update_parameter(p, p - lr * g / (root(new_a) + self.epsilon))
         return self.updates
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import ScheduledOptimizer, fuzz, values_of
+from kcore_optimizers.base import ScheduledOptimizer, fuzz, root, values_of
 
 
 class Adam(ScheduledOptimizer):
@@ -56,7 +56,7 @@ class Adam(ScheduledOptimizer):
         self.weights = [self.iterations, *ms, *vs, *v_maxima]
         self.start_updates()
         t = self.step()
-        lr = self.learning_rate() * (K.sqrt(1.0 - K.pow(self.beta_2, t)) / (1.0 - K.pow(self.beta_1, t)))
+        lr = self.learning_rate() * (root(1.0 - K.pow(self.beta_2, t)) / (1.0 - K.pow(self.beta_1, t)))
         for p, g, m, v, v_max in zip(params, gradients, ms, vs, v_maxima, strict=True):
             new_m = self.beta_1 * m + (1.0 - self.beta_1) * g
             new_v = self.beta_2 * v + (1.0 - self.beta_2) * K.square(g)
@@ -65,14 +65,14 @@ class Adam(ScheduledOptimizer):
             if self.amsgrad:
                 magnitude = K.maximum(v_max, new_v)
                 self.updates.append(K.update(v_max, magnitude))
-            self.update_parameter(p, p - lr * new_m / (K.sqrt(magnitude) + self.epsilon))
+            self.update_parameter(p, p - lr * new_m / (root(magnitude) + self.epsilon))
         return self.updates
 
     def _maxima(self, params: Sequence[Variable]) -> list[Variable]:
         """The largest v so far; without AMSGrad one unused number each, which Keras 2.1 has in its files."""
         if self.amsgrad:
             return self.slots(params, "v_max")
-        return [K.zeros((1,), name=f"training/Adam/v_max/{i}") for i in range(len(params))]
+        return [K.variable([0.0], name=f"training/Adam/v_max_{i}:0") for i in range(len(params))]
 
     def state_layout(self, count: int) -> list[Variable]:
         """Allows for files of Keras before 2.1.3, which end with the averages: no largest v."""

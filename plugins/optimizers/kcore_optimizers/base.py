@@ -19,11 +19,11 @@ class StepCounter(Optimizer):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.iterations = K.variable(0, dtype="int64", name=f"{type(self).__name__}/iterations")
+        self.iterations = K.variable(0, dtype="int64", name=f"{type(self).__name__}/iterations:0")
 
     def hyper(self, name: str, value: float) -> Variable:
         """A hyper-parameter as a variable, to be read and set with `K.get_value` and `K.set_value`."""
-        return K.variable(value, name=f"{type(self).__name__}/{name}")
+        return K.variable(value, name=f"{type(self).__name__}/{name}:0")
 
     def step(self) -> Tensor:
         """The number of this step, from 1, as a float."""
@@ -57,7 +57,7 @@ class ScheduledOptimizer(StepCounter):
 
     def state_layout(self, count: int) -> list[Variable]:
         """Allows for the counter of steps in front, as Keras 2.3 saves it where 2.1 does not."""
-        if count == len(self.weights) + 1 and self.iterations not in self.weights:
+        if self.weights and count == len(self.weights) + 1 and self.iterations not in self.weights:
             return [self.iterations, *self.weights]
         return self.weights
 
@@ -65,6 +65,11 @@ class ScheduledOptimizer(StepCounter):
 def values_of(optimizer: Optimizer, *names: str) -> dict[str, float]:
     """The present values of hyper-parameters that are variables, by name."""
     return {name: float(K.get_value(getattr(optimizer, name))) for name in names}
+
+
+def root(x: Tensor) -> Tensor:
+    """The square root of what cannot be negative: `K.sqrt` would compare with 0 first."""
+    return K.pow(x, 0.5)
 
 
 def fuzz(epsilon: float | None) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import StepCounter, fuzz, values_of
+from kcore_optimizers.base import StepCounter, fuzz, root, values_of
 
 
 class Nadam(StepCounter):
@@ -68,7 +68,7 @@ class Nadam(StepCounter):
             new_v = self.beta_2 * v + (1.0 - self.beta_2) * K.square(g)
             self.updates += [K.update(m, new_m), K.update(v, new_v)]
             direction = g_scale * g + m_scale * new_m
-            self.update_parameter(p, p - self.lr * direction / (K.sqrt(v_scale * new_v) + self.epsilon))
+            self.update_parameter(p, p - self.lr * direction / (root(v_scale * new_v) + self.epsilon))
         return self.updates
 
     def _momentum(self, t: Tensor) -> Tensor:

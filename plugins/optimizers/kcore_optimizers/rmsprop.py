@@ -8,7 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import ScheduledOptimizer, fuzz, values_of
+from kcore_optimizers.base import ScheduledOptimizer, fuzz, root, values_of
 
 
 class RMSprop(ScheduledOptimizer):
@@ -48,7 +48,7 @@ class RMSprop(ScheduledOptimizer):
         for p, g, a in zip(params, gradients, accumulators, strict=True):
             new_a = self.rho * a + (1.0 - self.rho) * K.square(g)
             self.updates.append(K.update(a, new_a))
-            self.update_parameter(p, p - lr * g / (K.sqrt(new_a) + self.epsilon))
+            self.update_parameter(p, p - lr * g / (root(new_a) + self.epsilon))
         return self.updates
 
     def get_config(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> tuple[Arrays, Arrays]
     Example:
         >>> (x_train, y_train), (x_test, y_test) = load_data()
         >>> x_train.shape, x_test.shape
-        ((1437, 8, 8), (360, 8, 8))
+        ((1438, 8, 8), (359, 8, 8))
     """
     if not 0 <= test_split <= 1:
         raise DataError(

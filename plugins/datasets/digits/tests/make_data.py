@@ -1,7 +1,7 @@
 """Makes kcore_datasets_digits/digits.npz from the copy of the data that scikit-learn ships.
 
-    pip install scikit-learn        # in a throw-away environment
-    python make_data.py
+pip install scikit-learn        # in a throw-away environment
+python make_data.py
 """
 
 from pathlib import Path
