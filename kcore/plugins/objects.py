@@ -105,6 +105,9 @@ def interpret(kind: str, identifier: Any, *, instance: bool) -> Any:
     """
     label = kind_of(kind).label
     if isinstance(identifier, str) and instance:
+        found = registry.get(kind, identifier)
+        if not _makes_instances(found):
+            return found
         identifier = {"class_name": identifier, "config": {}}
     if isinstance(identifier, (str, Mapping)):
         return deserialize_keras_object(identifier, registry.mapping(kind), printable_module_name=label)
@@ -114,3 +117,14 @@ def interpret(kind: str, identifier: Any, *, instance: bool) -> Any:
         f"Could not interpret {label} identifier: {identifier!r}. Expected a name, a dictionary with "
         "'class_name' and 'config', or a callable."
     )
+
+
+def _makes_instances(found: Any) -> bool:
+    """Whether a named object is a class or a function such as `he_normal(seed=None)`, to be called for an instance.
+
+    A user's own `def my_init(shape, dtype=None)` cannot be called without arguments: it is the initializer.
+    """
+    if isinstance(found, type) or not callable(found):
+        return True
+    required = [p for p in inspect.signature(found).parameters.values() if p.default is p.empty]
+    return all(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in required)
