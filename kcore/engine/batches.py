@@ -1,0 +1,220 @@
+"""Where batches come from: arrays, generators, or tensors inside the model.
+
+A source gives, for each epoch, pairs of the number of samples in a batch and a call that runs the step on
+that batch. How the data get into the step is the source's business: arrays are written straight into the
+input memory of the compiled plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+
+from kcore.data.enqueuer import GeneratorEnqueuer, OrderedEnqueuer
+from kcore.data.sequence import Sequence as DataSequence
+from kcore.engine.rows import index_reader, range_reader
+from kcore.engine.step import Collect, Step
+from kcore.errors import DataError
+
+Batch = tuple[int, Callable[[], None]]
+
+
+class Source(Protocol):
+    """Batches, epoch after epoch.
+
+    Attributes:
+        samples: number of samples of an epoch, None where it is not known.
+        steps: number of batches of an epoch.
+    """
+
+    samples: int | None
+    steps: int
+
+    def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
+        """The batches of one epoch; `another` says whether one more will be asked for."""
+        ...
+
+    def close(self) -> None:
+        """End what runs on the source's behalf."""
+        ...
+
+
+class ArraySource:
+    """Batches of arrays.
+
+    Args:
+        arrays: array-likes with the same number of rows, in the order of the step's inputs.
+        samples: that number.
+        batch_size: rows of a batch; the last one of an epoch may be smaller.
+        shuffle: True: a new random order of all rows each epoch; "batch": whole batches in a new order,
+            for data on disk; False: as they are.
+    """
+
+    def __init__(self, arrays: Sequence[Any], samples: int, batch_size: int, shuffle: bool | str = False) -> None:
+        self.samples = samples
+        self.batch_size = batch_size
+        self.steps = -(-samples // batch_size)
+        self._shuffle = shuffle
+        self._row_shapes = [tuple(a.shape[1:]) for a in arrays]
+        self._order = np.arange(samples)
+        self._readers = [index_reader(a, self._order) if shuffle else range_reader(a) for a in arrays]
+
+    def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
+        if self._shuffle == "batch":
+            shuffle_batches(self._order, self.batch_size)
+        elif self._shuffle:
+            np.random.shuffle(self._order)
+        readers, shapes = self._readers, self._row_shapes
+        with step.session() as session:
+            for start in range(0, self.samples, self.batch_size):
+                stop = min(start + self.batch_size, self.samples)
+                yield stop - start, partial(session.run_rows, readers, shapes, start, stop, collect)
+
+    def close(self) -> None:
+        """Nothing runs on behalf of arrays."""
+
+
+class RepeatedSource:
+    """The same arrays at every step: for models that read from tensors, and for whole-batch training.
+
+    Each step counts as one sample in averages.
+
+    Args:
+        arrays: what the step is fed.
+        steps: number of steps of an epoch.
+    """
+
+    samples = None
+
+    def __init__(self, arrays: Sequence[Any], steps: int) -> None:
+        self.steps = steps
+        self._arrays = list(arrays)
+
+    def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
+        for _ in range(self.steps):
+            yield 1, partial(_run, step, self._arrays, 1, collect)
+
+    def close(self) -> None:
+        """Nothing runs on behalf of arrays."""
+
+
+class GeneratorSource:
+    """Batches that a generator or a `Sequence` yields, read ahead by workers.
+
+    Args:
+        generator: an iterator, or a `kcore.utils.Sequence`.
+        steps: number of batches of an epoch; None for the length of a `Sequence`.
+        prepare: makes (number of samples, arrays for the step) of what the generator yields.
+        argument: name of the argument that gives `steps`; for messages.
+        workers: threads or processes; 0 to read in this thread.
+        max_queue_size: batches that may be ready or in the making.
+        use_multiprocessing: processes instead of threads.
+        shuffle: whether a `Sequence` gives its batches in random order.
+    """
+
+    samples = None
+
+    def __init__(
+        self,
+        generator: Any,
+        steps: int | None,
+        prepare: Callable[[Any], tuple[int, list[Any]]],
+        *,
+        argument: str,
+        workers: int = 1,
+        max_queue_size: int = 10,
+        use_multiprocessing: bool = False,
+        shuffle: bool = False,
+    ) -> None:
+        ordered = is_sequence(generator)
+        if steps is None:
+            if not ordered:
+                raise DataError(
+                    f"`{argument}=None` is only valid for a generator based on the `kcore.utils.Sequence` class. "
+                    f"Please specify `{argument}` or use the `kcore.utils.Sequence` class.",
+                    argument=argument,
+                )
+            steps = len(generator)
+        self.steps = int(steps)
+        self._argument = argument
+        self._prepare = prepare
+        self._given = 0
+        if ordered:
+            self._enqueuer: OrderedEnqueuer | GeneratorEnqueuer = OrderedEnqueuer(
+                generator, use_multiprocessing=use_multiprocessing, shuffle=shuffle
+            )
+        else:
+            self._enqueuer = GeneratorEnqueuer(generator, use_multiprocessing=use_multiprocessing)
+        self._start = (workers, max_queue_size)
+        self._iterator: Iterator[Any] | None = None
+
+    def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
+        if self._iterator is None:
+            self._enqueuer.start(*self._start)
+            self._iterator = self._enqueuer.get()
+        for _ in range(self.steps):
+            size, arrays = self._prepare(self._next())
+            yield size, partial(_run, step, arrays, size, collect)
+            del arrays  # its memory may go while the next batch is awaited
+        if isinstance(self._enqueuer, OrderedEnqueuer):
+            self._enqueuer.finish_pass(another)
+
+    def close(self) -> None:
+        if self._iterator is not None:
+            self._iterator = None
+            self._enqueuer.stop()
+
+    def _next(self) -> Any:
+        assert self._iterator is not None
+        try:
+            batch = next(self._iterator)
+        except StopIteration:
+            raise DataError(
+                f"the generator ended after {self._given} batches, but an epoch takes {self.steps} "
+                f"({self._argument}), and a generator must go on for as many epochs as are asked for: let it loop "
+                f"without end, or make `{self._argument}` or `epochs` smaller",
+                argument=self._argument,
+            ) from None
+        self._given += 1
+        return batch
+
+
+class Head(DataSequence):
+    """The first batches of a `Sequence`, so that each evaluation begins at the first one."""
+
+    def __init__(self, sequence: Any, length: int) -> None:
+        self._sequence = sequence
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Any:
+        return self._sequence[index]
+
+    def on_epoch_end(self) -> None:
+        self._sequence.on_epoch_end()
+
+
+def is_sequence(data: Any) -> bool:
+    """Whether `data` gives any of its batches by index."""
+    return isinstance(data, DataSequence)
+
+
+def is_generator(data: Any) -> bool:
+    """Whether `data` yields batches: an iterator, or a `Sequence`."""
+    return is_sequence(data) or hasattr(data, "__next__") or hasattr(data, "next")
+
+
+def shuffle_batches(order: np.ndarray, batch_size: int) -> None:
+    """Shuffle whole batches of `order` in place; a smaller last batch stays last."""
+    whole = len(order) // batch_size * batch_size
+    batches = order[:whole].reshape(-1, batch_size)
+    np.random.shuffle(batches)
+
+
+def _run(step: Step, arrays: list[Any], size: int, collect: Collect) -> None:
+    collect(size, step(arrays))

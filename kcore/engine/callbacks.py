@@ -1,0 +1,301 @@
+"""Callbacks: what is told about training while it runs, and the four that the core itself uses.
+
+Manual, chapter 11. A hook that a callback does not define costs nothing: `CallbackList` keeps, for each
+hook, the callbacks that define it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kcore.engine.progbar import Progbar
+from kcore.errors import KcoreWarning
+
+Logs = dict[str, Any]
+
+HOOKS = (
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_batch_begin",
+    "on_batch_end",
+)
+_SLOW_HOOK = 0.1  # seconds: faster hooks are never worth a warning
+
+
+class Callback:
+    """Base of all callbacks: override the hooks you need.
+
+    Attributes:
+        params: dict of training parameters: ``batch_size``, ``epochs``, ``steps``, ``samples``,
+            ``verbose``, ``do_validation``, ``metrics`` (names that logs may hold).
+        model: the model being trained.
+        validation_data: list of validation inputs, targets and weights, or None.
+
+    `logs` holds ``batch`` and ``size`` at the begin of a batch, also the metrics of the batch at its
+    end, and the averages over the epoch, ``val_`` ones included, at the end of an epoch.
+    """
+
+    def __init__(self) -> None:
+        self.validation_data: Any = None
+        self.model: Any = None
+        self.params: dict[str, Any] = {}
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        self.model = model
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called before an epoch (counted from 0)."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called after an epoch and its validation."""
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before a batch (counted from 0 in its epoch)."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after a batch."""
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Called once, before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Called once, after the last epoch."""
+
+
+class CallbackList:
+    """Several callbacks as one.
+
+    Args:
+        callbacks: the callbacks, called in this order.
+        queue_length: over how many batches hook and batch durations are compared.
+    """
+
+    def __init__(self, callbacks: Iterable[Callback] | None = None, queue_length: int = 10) -> None:
+        self.callbacks = list(callbacks or [])
+        self.queue_length = queue_length
+        self._listeners: dict[str, list[Callable[..., Any]]] = {}
+        self._watches: dict[str, _Stopwatch] = {}
+        self._collect()
+
+    def append(self, callback: Callback) -> None:
+        self.callbacks.append(callback)
+        self._collect()
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        for callback in self.callbacks:
+            callback.set_params(params)
+
+    def set_model(self, model: Any) -> None:
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def listens(self, hook: str) -> bool:
+        """Whether any callback defines `hook`."""
+        return bool(self._listeners[hook])
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._tell("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._tell("on_epoch_end", epoch, logs)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._collect()  # hooks may have been given to instances since
+        self._tell("on_train_begin", logs)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._tell("on_train_end", logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        self._tell_timed("on_batch_begin", batch, logs)
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._tell_timed("on_batch_end", batch, logs)
+
+    def __iter__(self) -> Any:
+        return iter(self.callbacks)
+
+    # -- dispatch ----------------------------------------------------------------------------------------
+    def _collect(self) -> None:
+        for hook in HOOKS:
+            self._listeners[hook] = [getattr(c, hook) for c in self.callbacks if overrides(c, hook)]
+        self._watches = {h: _Stopwatch(h, self.queue_length) for h in ("on_batch_begin", "on_batch_end")}
+
+    def _tell(self, hook: str, *args: Any) -> None:
+        # One logs dict for all: what a callback adds to it, the later ones see.
+        *position, logs = args
+        logs = {} if logs is None else logs
+        for listener in self._listeners[hook]:
+            listener(*position, logs)
+
+    def _tell_timed(self, hook: str, batch: int, logs: Logs | None) -> None:
+        listeners = self._listeners[hook]
+        if not listeners:
+            return
+        logs = {} if logs is None else logs
+        start = time.perf_counter()
+        for listener in listeners:
+            listener(batch, logs)
+        self._watches[hook].lap(start, time.perf_counter())
+
+
+class _Stopwatch:
+    """Warns when a batch hook takes longer than the batch itself."""
+
+    def __init__(self, hook: str, length: int) -> None:
+        self.hook = hook
+        self._spent: deque[float] = deque(maxlen=length)
+        self._between: deque[float] = deque(maxlen=length)
+        self._last_end: float | None = None
+
+    def lap(self, start: float, end: float) -> None:
+        if self._last_end is not None:
+            self._spent.append(end - start)
+            self._between.append(start - self._last_end)
+            if end - start > _SLOW_HOOK:
+                self._judge()
+        self._last_end = end
+
+    def _judge(self) -> None:
+        spent = statistics.median(self._spent)
+        if spent > _SLOW_HOOK and spent > 0.95 * statistics.median(self._between):
+            warnings.warn(
+                f"callbacks' {self.hook} takes {spent:.3f} s, longer than the batch itself; do the work at the end "
+                "of the epoch, or every n-th batch",
+                KcoreWarning,
+                stacklevel=5,
+            )
+            self._spent.clear()
+            self._between.clear()
+
+
+def overrides(callback: Any, hook: str) -> bool:
+    """Whether `callback` defines `hook`, in its class or, as `LambdaCallback` does, on the instance."""
+    if hook in getattr(callback, "__dict__", ()):
+        return True
+    defined = getattr(type(callback), hook, None)
+    return defined is not None and defined is not getattr(Callback, hook)
+
+
+class History(Callback):
+    """Records the epoch logs; `fit` returns it.
+
+    Attributes:
+        epoch: list of epoch numbers.
+        history: dict from the name of a metric to the list of its values, one an epoch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self.history: dict[str, list[Any]] = {}
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.epoch = []
+        self.history = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class BaseLogger(Callback):
+    """Averages the metrics of the batches, weighted by their sizes, into the logs of the epoch.
+
+    The training loop does this by itself; the class serves programs that run a loop of their own.
+
+    Args:
+        stateful_metrics: names of metrics whose last value counts instead of the average.
+    """
+
+    def __init__(self, stateful_metrics: Iterable[str] | None = None) -> None:
+        super().__init__()
+        self.stateful_metrics = set(stateful_metrics or ())
+        self.seen = 0
+        self.totals: dict[str, Any] = {}
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self.seen = 0
+        self.totals = {}
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        size = logs.get("size", 0)
+        self.seen += size
+        for name, value in logs.items():
+            if name in self.stateful_metrics:
+                self.totals[name] = value
+            else:
+                self.totals[name] = self.totals.get(name, 0) + value * size
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if logs is None:
+            return
+        for name in self.params["metrics"]:
+            if name in self.totals:
+                average = name not in self.stateful_metrics and self.seen
+                logs[name] = self.totals[name] / self.seen if average else self.totals[name]
+
+
+class ProgbarLogger(Callback):
+    """Prints the progress of training; added by ``fit(verbose=1)`` and ``verbose=2``.
+
+    Args:
+        count_mode: count "samples" or "steps" (batches).
+        stateful_metrics: names of metrics that are shown as they are instead of averaged.
+
+    Raises:
+        ValueError: another `count_mode`.
+    """
+
+    def __init__(self, count_mode: str = "samples", stateful_metrics: Iterable[str] | None = None) -> None:
+        super().__init__()
+        if count_mode not in ("samples", "steps"):
+            raise ValueError(f"count_mode must be 'samples' or 'steps', got {count_mode!r}")
+        self.use_steps = count_mode == "steps"
+        self.stateful_metrics = set(stateful_metrics or ())
+        self.verbose = 0
+        self.epochs: int | None = None
+        self.target: int | None = None
+        self.seen = 0
+        self.progbar: Progbar | None = None
+        self._names: list[str] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.verbose = self.params.get("verbose", 1)
+        self.epochs = self.params.get("epochs")
+        self._names = list(self.params.get("metrics", ()))
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self.seen = 0
+        self.target = self.params.get("steps" if self.use_steps else "samples")
+        if self.verbose:
+            print(f"Epoch {epoch + 1}/{self.epochs}")
+            self.progbar = Progbar(self.target, verbose=self.verbose, stateful_metrics=self.stateful_metrics)
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if self.progbar is None:
+            return
+        logs = logs or {}
+        self.seen += 1 if self.use_steps else logs.get("size", 0)
+        # The last batch is left to the end of the epoch, when validation is known.
+        if self.target is None or self.seen < self.target:
+            self.progbar.update(self.seen, [(k, logs[k]) for k in self._names if k in logs])
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.progbar is not None:
+            logs = logs or {}
+            self.progbar.seen_so_far = self.seen
+            self.progbar.finish([(k, logs[k]) for k in self._names if k in logs])
+            self.progbar = None

@@ -1,0 +1,220 @@
+"""Losses and metrics of one output: names to functions, and functions to one number for a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kcore import backend as K
+from kcore.engine.layer import Layer
+from kcore.errors import ArgumentError, DataError, NotInstalledError
+from kcore.graph import Tensor, apply, dims_of
+from kcore.ops.creation import full
+from kcore.plugins import registry
+from kcore.plugins.objects import interpret
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+
+#: Loss functions that compare element by element, so that targets must have the shape of outputs.
+_SAME_SHAPE = ("mean_squared_error", "binary_crossentropy", "categorical_crossentropy")
+
+
+def resolve_loss(identifier: Any) -> Objective | None:
+    """The loss function of a name, or the function itself; None for None."""
+    return None if identifier is None else interpret("losses", identifier, instance=False)
+
+
+def resolve_metric(identifier: Any) -> Objective:
+    """The metric function, or stateful metric layer, of a name; a class stands for an instance of it."""
+    metric = interpret("metrics", identifier, instance=False)
+    return metric() if isinstance(metric, type) else metric
+
+
+def name_of(function: Any) -> str:
+    """The name of a loss or metric: a layer's own, a function's otherwise."""
+    if isinstance(function, Layer):
+        return function.name
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def masked_mean(
+    function: Objective, y_true: Tensor, y_pred: Tensor, weights: Tensor | None = None, mask: Tensor | None = None
+) -> Tensor:
+    """The mean of a loss or metric over a batch.
+
+    With scores s, mask m and weights w: the mean of ``s * m / mean(m)``, averaged over the axes that w does
+    not have, times ``w / mean(w != 0)``. So masked steps and samples of weight 0 do not count.
+
+    Args:
+        function: ``(y_true, y_pred)`` to scores, (batch,) or (batch, steps, ...).
+        y_true, y_pred: targets and outputs.
+        weights: (batch,) or (batch, steps); None for all 1.
+        mask: (batch, steps), of the output; None for none.
+
+    Returns:
+        scalar.
+    """
+    score = function(y_true, y_pred)
+    if mask is not None:
+        mask = K.cast(mask, K.floatx())
+        score = score * mask
+        score = score / K.mean(mask)
+    if weights is not None:
+        extra = list(range(K.ndim(weights), K.ndim(score)))
+        if extra:
+            score = K.mean(score, axis=extra)
+        score = score * weights
+        score = score / K.mean(K.cast(K.not_equal(weights, 0), K.floatx()))
+    return K.mean(score)
+
+
+def weights_tensor(y_pred: Tensor, temporal: bool, name: str) -> Tensor:
+    """Sample weights of an output: all 1 where they are not fed.
+
+    A function that has this tensor among its inputs is fed weights. In any other it is a constant, and what
+    is multiplied by it compiles to nothing. So training with and without weights is one graph.
+
+    Returns:
+        (batch,), or (batch, steps) if `temporal`.
+    """
+    ones = full(dims_of(y_pred)[: 2 if temporal else 1], 1.0, K.floatx())
+    weights = apply("identity", ones)  # each output has its own, even where two have one shape
+    weights.name = name
+    return weights
+
+
+# -- metrics by their short names -------------------------------------------------------------------------
+
+_SHORT = {
+    "accuracy": ("accuracy", "acc"),
+    "acc": ("accuracy", "acc"),
+    "crossentropy": ("crossentropy", "ce"),
+    "ce": ("crossentropy", "ce"),
+}
+
+
+def metric_of(identifier: Any, loss: Objective | None, output_shape: Sequence[int | None]) -> tuple[str, Objective]:
+    """The name under which a metric is reported, and its function.
+
+    "accuracy" and "crossentropy" stand for the binary, sparse or categorical one, whichever fits the loss
+    and the shape of the output.
+    """
+    if not isinstance(identifier, str) or identifier not in _SHORT:
+        function = resolve_metric(identifier)
+        return name_of(function), function
+    what, label = _SHORT[identifier]
+    if output_shape[-1] == 1 or _is(loss, "binary_crossentropy"):
+        kind = "binary"
+    elif expects_indices(loss):
+        kind = "sparse_categorical"
+    else:
+        kind = "categorical"
+    return label, registry.get("metrics", f"{kind}_{what}")
+
+
+# -- what a loss expects of targets -----------------------------------------------------------------------
+
+
+def _is(function: Any, name: str) -> bool:
+    return getattr(function, "__name__", None) == name
+
+
+def expects_indices(loss: Any) -> bool:
+    """Whether targets are class indices where outputs are scores of all classes.
+
+    A plugin's loss says so by an attribute ``sparse_targets = True``.
+    """
+    return bool(getattr(loss, "sparse_targets", _is(loss, "sparse_categorical_crossentropy")))
+
+
+def target_shape(loss: Any, output_shape: tuple[int | None, ...]) -> tuple[int | None, ...] | None:
+    """The shape that targets must have; None for a loss of the user's own, which may want anything."""
+    if expects_indices(loss):
+        return (*output_shape[:-1], 1)
+    return output_shape if _is_known(loss) else None
+
+
+def check_target(target: Any, loss: Any, output_name: str, output_shape: Sequence[int | None]) -> None:
+    """Find the mistakes that broadcasting would hide.
+
+    Raises:
+        DataError: the target does not suit the loss.
+    """
+    shape = tuple(target.shape)
+    if _is(loss, "categorical_crossentropy") and shape[-1] == 1:
+        raise DataError(
+            f"You are passing a target array of shape {shape} while using as loss `categorical_crossentropy`. "
+            "`categorical_crossentropy` expects targets to be binary matrices (1s and 0s) of shape (samples, "
+            "classes). If your targets are integer classes, you can convert them to the expected format via:\n"
+            "```\nfrom kcore.utils import to_categorical\ny_binary = to_categorical(y_int)\n```\n"
+            "Alternatively, you can use the loss function `sparse_categorical_crossentropy` instead, which does "
+            "expect integer targets.",
+            argument="y",
+        )
+    if getattr(loss, "__name__", None) not in _SAME_SHAPE:
+        return
+    for have, want in zip(shape[1:], output_shape[1:], strict=False):
+        if want is not None and have != want:
+            raise DataError(
+                f"A target array with shape {shape} was passed for an output {output_name!r} of shape "
+                f"{tuple(output_shape)} while using as loss `{loss.__name__}`. This loss expects targets to have the "
+                "same shape as the output.",
+                argument="y",
+            )
+
+
+def _is_known(loss: Any) -> bool:
+    """Whether a loss is one that is looked up by name, and not a function of the user's own."""
+    name = getattr(loss, "__name__", None)
+    if not name:
+        return False
+    try:
+        return registry.get("losses", name) is loss
+    except NotInstalledError:
+        return False
+
+
+# -- arguments that may be given for each output ----------------------------------------------------------
+
+
+def for_each_output(value: Any, names: Sequence[str], argument: str) -> list[Any]:
+    """An argument of `compile` that is a list or a dict, as one item an output.
+
+    Raises:
+        ArgumentError: unknown names, or another length.
+    """
+    if isinstance(value, Mapping):
+        unknown = [k for k in value if k not in names]
+        if unknown:
+            raise ArgumentError(
+                f"Unknown entry in {argument} dictionary: {', '.join(map(repr, unknown))}. Only expected the following "
+                f"keys: {list(names)}",
+                argument=argument,
+            )
+        return [value.get(n) for n in names]
+    if len(value) != len(names):
+        raise ArgumentError(
+            f"When passing a list as {argument}, it should have one entry per model output. The model has "
+            f"{len(names)} outputs ({', '.join(names)}), but you passed {argument}={value!r:.200}",
+            argument=argument,
+        )
+    return list(value)
+
+
+def metrics_for_each_output(metrics: Any, names: Sequence[str], argument: str) -> list[list[Any]]:
+    """The argument `metrics`: a list counts for every output, a dict gives one or several by output.
+
+    Raises:
+        ArgumentError: neither of the two.
+    """
+    if metrics is None:
+        return [[] for _ in names]
+    if isinstance(metrics, Mapping):
+        items = for_each_output(metrics, names, argument)
+        return [[] if m is None else list(m) if isinstance(m, (list, tuple)) else [m] for m in items]
+    if isinstance(metrics, (list, tuple)):
+        return [list(metrics) for _ in names]
+    raise ArgumentError(
+        f"Type of `{argument}` argument not understood. Expected a list or dictionary, found: {metrics!r:.80}",
+        argument=argument,
+    )
