@@ -2,5 +2,6 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kcore.runtime.numpy_device import NumpyDevice as numpy
 
 def __getattr__(name: str) -> Any: ...  # other people's plugins
