@@ -36,11 +36,10 @@ class BatchNorm(Op):
         statistics = Spec(reduced_shape(x, axes, False), x.dtype)
         for weight in (gamma, beta):
             if weight.ndim != statistics.ndim or any(
-                a is not None and b is not None and a != b
-                for a, b in zip(weight.shape, statistics.shape, strict=True)
+                a is not None and b is not None and a != b for a, b in zip(weight.shape, statistics.shape, strict=True)
             ):
                 raise ShapeError(
-                    f"batch_norm over axes {axes} of {x} needs gamma and beta of shape {statistics.shape}, got {weight}",
+                    f"batch_norm over axes {axes} of {x} needs weights of shape {statistics.shape}, got {weight}",
                     shapes=(x.shape, weight.shape),
                     op=self.name,
                 )
@@ -68,9 +67,7 @@ class BatchNorm(Op):
             total = total + part
         return [total, g_gamma, g_beta]
 
-    def kernel(
-        self, xp: Any, outs: Any, x: Any, gamma: Any, beta: Any, *, axes: Axes, epsilon: float
-    ) -> None:  # type: ignore[override]
+    def kernel(self, xp: Any, outs: Any, x: Any, gamma: Any, beta: Any, *, axes: Axes, epsilon: float) -> None:  # type: ignore[override]
         y, mean, var, inv = outs
         xp.mean(x, axis=axes, out=mean)
         xp.subtract(x, xp.expand_dims(mean, axes), out=y)
@@ -129,9 +126,7 @@ class BatchNormGrad(Op):
             g_inv = through if g_inv is None else g_inv + through
         return [g_x, g_gamma, g_mean, g_inv, sum(g_g[1:], g_g[0])]
 
-    def kernel(
-        self, xp: Any, outs: Any, x: Any, gamma: Any, mean: Any, inv: Any, g: Any, *, axes: Axes
-    ) -> None:  # type: ignore[override]
+    def kernel(self, xp: Any, outs: Any, x: Any, gamma: Any, mean: Any, inv: Any, g: Any, *, axes: Axes) -> None:  # type: ignore[override]
         gx, g_gamma, g_beta = outs
         n = x.size // max(mean.size, 1)
         xp.subtract(x, xp.expand_dims(mean, axes), out=gx)

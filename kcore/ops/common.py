@@ -101,9 +101,7 @@ def merge_dims(op: str, specs: Iterable[Spec], axis: int | None = None) -> list[
     """
     specs = tuple(specs)
     if len({s.ndim for s in specs}) != 1:
-        raise ShapeError(
-            f"{op}: ranks differ: {', '.join(map(str, specs))}", shapes=tuple(s.shape for s in specs)
-        )
+        raise ShapeError(f"{op}: ranks differ: {', '.join(map(str, specs))}", shapes=tuple(s.shape for s in specs))
     dims: list[int | None] = []
     for i, column in enumerate(zip(*(s.shape for s in specs), strict=True)):
         known = set(column) - {None}

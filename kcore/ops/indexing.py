@@ -82,9 +82,7 @@ class Gather(Op):
         shape, extra = encode_shape(dims_of(x))
         return [apply("gather_grad", g, indices, *extra, shape=shape), None]
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return partial(self.kernel, ctx.xp, outs[0], *ins)
 
     def kernel(self, xp: Any, out: Any, x: Any, indices: Any) -> None:  # type: ignore[override]
@@ -98,9 +96,7 @@ def _checked_rows(xp: Any, indices: Any, n: int) -> Any:
         low, high = int(indices.min()), int(indices.max())
         if low < -n or high >= n:
             bad = low if low < -n else high
-            raise ExecutionError(
-                f"gather: index {bad} is out of range for {n} rows", op="gather", shapes=(n,)
-            )
+            raise ExecutionError(f"gather: index {bad} is out of range for {n} rows", op="gather", shapes=(n,))
     return indices
 
 
@@ -176,9 +172,7 @@ class Pick(Op):
     def kernel(self, xp: Any, out: Any, x: Any, indices: Any) -> None:  # type: ignore[override]
         n = x.shape[-1]
         if indices.size and not (int(indices.min()) >= 0 and int(indices.max()) < n):
-            raise ExecutionError(
-                f"class indices must lie in [0, {n}), got {indices.min()} to {indices.max()}"
-            )
+            raise ExecutionError(f"class indices must lie in [0, {n}), got {indices.min()} to {indices.max()}")
         out[...] = xp.take_along_axis(x, indices[..., None], axis=-1)[..., 0]
 
 

@@ -28,10 +28,7 @@ class Concat(Op):
         return Spec(tuple(dims), dtypes.promote(*(x.dtype for x in xs)))
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
-        return [
-            apply("concat_part", g, *node.inputs, axis=node.attrs["axis"], part=i)
-            for i in range(len(node.inputs))
-        ]
+        return [apply("concat_part", g, *node.inputs, axis=node.attrs["axis"], part=i) for i in range(len(node.inputs))]
 
     def kernel(self, xp: Any, out: Any, *xs: Any, axis: int) -> None:  # type: ignore[override]
         xp.concatenate(xs, axis=axis, out=out, casting="unsafe")
@@ -108,9 +105,7 @@ class Tile(Op):
 
     def infer(self, x: Spec, *extra: Spec, reps: tuple[int, ...]) -> Spec:  # type: ignore[override]
         if len(reps) != x.ndim or -1 in reps:
-            raise ShapeError(
-                f"tile: {reps} must give one number for each of the {x.ndim} dimensions of {x}", op="tile"
-            )
+            raise ShapeError(f"tile: {reps} must give one number for each of the {x.ndim} dimensions of {x}", op="tile")
         dims = zip(x.shape, decode_shape(reps), strict=True)
         return Spec(tuple(None if d is None or r is None else d * r for d, r in dims), x.dtype)
 
@@ -166,18 +161,14 @@ class Pad(Op):
 
     def infer(self, x: Spec, *, padding: tuple[tuple[int, int], ...], value: float) -> Spec:  # type: ignore[override]
         if len(padding) != x.ndim or any(p < 0 for pair in padding for p in pair):
-            raise ShapeError(
-                f"pad: {padding} must give two numbers >= 0 for each dimension of {x}", op=self.name
-            )
+            raise ShapeError(f"pad: {padding} must give two numbers >= 0 for each dimension of {x}", op=self.name)
         dims = zip(x.shape, padding, strict=True)
         return Spec(tuple(None if d is None else d + sum(p) for d, p in dims), x.dtype)
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
         return [g[_inside(node.attrs["padding"])]]
 
-    def kernel(
-        self, xp: Any, out: Any, x: Any, *, padding: tuple[tuple[int, int], ...], value: float
-    ) -> None:  # type: ignore[override]
+    def kernel(self, xp: Any, out: Any, x: Any, *, padding: tuple[tuple[int, int], ...], value: float) -> None:  # type: ignore[override]
         for axis, (before, after) in enumerate(padding):
             line = (slice(None),) * axis
             if before:
@@ -233,9 +224,7 @@ def repeat(x: Any, reps: Sequence[int]) -> Tensor:
     """Each element of `x` `reps[i]` times in a row along axis i."""
     x = as_tensor(x)
     if len(reps) != x.ndim or any(r < 1 for r in reps):
-        raise ShapeError(
-            f"repeat: {tuple(reps)} must give a number >= 1 for each dimension of {x.spec}", op="repeat"
-        )
+        raise ShapeError(f"repeat: {tuple(reps)} must give a number >= 1 for each dimension of {x.spec}", op="repeat")
     return apply("repeat", x, reps=tuple(int(r) for r in reps))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from kcore import config
 from kcore.dtypes import is_float
 from kcore.errors import ShapeError
-from kcore.graph import Tensor, dims_of
+from kcore.graph import Tensor, dim_of, dims_of
 from kcore.ops.common import as_tensor, merge_dims, require_float
 from kcore.ops.elementwise import cast, clip, log, softplus
 from kcore.ops.indexing import pick
@@ -51,12 +51,10 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """
     output = as_tensor(output)
     require_float("sparse_categorical_crossentropy", output.spec)
-    if output.ndim < 1 or output.shape[-1] is None:
-        raise ShapeError(
-            f"sparse_categorical_crossentropy needs a known number of classes, got {output.spec}"
-        )
+    if output.ndim < 1:
+        raise ShapeError(f"sparse_categorical_crossentropy needs an axis of classes, got {output.spec}")
     logits = output if from_logits else log(_clipped(output))
-    rows = reshape(logits, (-1, output.shape[-1]))
+    rows = reshape(logits, (-1, dim_of(output, -1)))
     classes = reshape(cast(as_tensor(target), "int64"), (-1,))
     losses = -pick(log_softmax(rows), classes)
     return losses if output.ndim == 2 else reshape(losses, dims_of(output)[:-1])

@@ -24,9 +24,7 @@ class MatMul(Op):
 
     def infer(self, a: Spec, b: Spec) -> Spec:  # type: ignore[override]
         if a.ndim < 2 or b.ndim < 2:
-            raise ShapeError(
-                f"matmul needs matrices, got {a} and {b}", shapes=(a.shape, b.shape), op=self.name
-            )
+            raise ShapeError(f"matmul needs matrices, got {a} and {b}", shapes=(a.shape, b.shape), op=self.name)
         inner, other = a.shape[-1], b.shape[-2]
         if inner is not None and other is not None and inner != other:
             raise ShapeError(
@@ -101,9 +99,7 @@ def dot(x: Any, y: Any) -> Tensor:
     """
     x, y = as_tensor(x), as_tensor(y)
     if x.ndim == 0 or y.ndim == 0:
-        raise ShapeError(
-            f"dot needs tensors with at least one dimension, got {x.spec} and {y.spec}", op="dot"
-        )
+        raise ShapeError(f"dot needs tensors with at least one dimension, got {x.spec} and {y.spec}", op="dot")
     return tensordot(x, y, ((x.ndim - 1,), (max(y.ndim - 2, 0),)))
 
 
@@ -126,6 +122,8 @@ def tensordot(x: Any, y: Any, axes: tuple[Sequence[int], Sequence[int]]) -> Tens
     left = _as_matrix(transpose(x, (*x_free, *x_axes)), len(x_free))
     right = _as_matrix(transpose(y, (*y_axes, *y_free)), len(y_axes))
     product = apply("matmul", left, right)
+    if len(x_free) == len(y_free) == 1:
+        return product
     return _with_dims(product, [dim_of(x, i) for i in x_free] + [dim_of(y, i) for i in y_free])
 
 
@@ -157,8 +155,9 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
     left = _as_batch(transpose(x, (0, *x_free, a)), x, x_free, last=a)
     right = swap(_as_batch(transpose(y, (0, *y_free, b)), y, y_free, last=b))
     product = apply("matmul", left, right)
-    dims = [dim_of(x, i) for i in x_free] + [dim_of(y, i) for i in y_free]
-    return _with_dims(product, [dim_of(x, 0), *dims])
+    if len(x_free) == len(y_free) == 1:
+        return product
+    return _with_dims(product, [dim_of(x, 0), *(dim_of(x, i) for i in x_free), *(dim_of(y, i) for i in y_free)])
 
 
 def _batch_axes(x: Tensor, y: Tensor, axes: Any) -> tuple[int, int]:
@@ -169,9 +168,7 @@ def _batch_axes(x: Tensor, y: Tensor, axes: Any) -> tuple[int, int]:
         raise ShapeError(f"batch_dot: axes must be an int or two ints, got {axes!r}", op="batch_dot")
     a, b = normalize_axis("batch_dot", pair[0], x.ndim), normalize_axis("batch_dot", pair[1], y.ndim)
     if 0 in (a, b):
-        raise ShapeError(
-            f"batch_dot: axes {axes!r} name axis 0, the batch, over which it does not sum", op="batch_dot"
-        )
+        raise ShapeError(f"batch_dot: axes {axes!r} name axis 0, the batch, over which it does not sum", op="batch_dot")
     return a, b
 
 
@@ -211,15 +208,11 @@ def _as_batch(moved: Tensor, x: Tensor, free: list[int], last: int) -> Tensor:
         return moved
     known = [x.shape[i] for i in free]
     rows = -1 if None in known else math.prod(d for d in known if d is not None)
-    return reshape(
-        moved, (dim_of(x, 0) if rows == -1 or x.shape[0] is not None else -1, rows, dim_of(x, last))
-    )
+    return reshape(moved, (dim_of(x, 0) if rows == -1 or x.shape[0] is not None else -1, rows, dim_of(x, last)))
 
 
 def _with_dims(product: Tensor, dims: list[Any]) -> Tensor:
     """The matrix product in its final shape; -1 stands for a single unknown dimension."""
-    if len(dims) == product.ndim:
-        return product
     unknown = [i for i, d in enumerate(dims) if isinstance(d, Tensor)]
     if len(unknown) == 1:
         dims[unknown[0]] = -1

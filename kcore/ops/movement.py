@@ -8,7 +8,7 @@ from typing import Any
 
 from kcore.errors import ShapeError
 from kcore.graph import Node, Op, Spec, Tensor, apply, decode_shape, dims_of, encode_shape, register
-from kcore.ops.common import as_tensor, broadcast_shapes, normalize_axes, normalize_axis, refill
+from kcore.ops.common import as_tensor, normalize_axes, normalize_axis, refill
 
 Grads = Sequence["Tensor | None"]
 Shape = tuple[int, ...]
@@ -135,9 +135,7 @@ class ExpandDims(Op):
         out[...] = xp.expand_dims(x, axes)
 
     def simplify(self, node: Node) -> Tensor | None:
-        return (
-            apply("reshape", node.inputs[0], shape=node.specs[0].shape) if _is_dense(node.inputs[0]) else None
-        )
+        return apply("reshape", node.inputs[0], shape=node.specs[0].shape) if _is_dense(node.inputs[0]) else None
 
 
 @register
@@ -151,9 +149,7 @@ class Squeeze(Op):
     def infer(self, x: Spec, *, axes: Shape) -> Spec:  # type: ignore[override]
         for axis in axes:
             if x.shape[axis] not in (1, None):
-                raise ShapeError(
-                    f"squeeze: axis {axis} of {x} has length {x.shape[axis]}, not 1", op=self.name
-                )
+                raise ShapeError(f"squeeze: axis {axis} of {x} has length {x.shape[axis]}, not 1", op=self.name)
         return Spec(tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype)
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
@@ -166,9 +162,7 @@ class Squeeze(Op):
         out[...] = xp.squeeze(x, axes)
 
     def simplify(self, node: Node) -> Tensor | None:
-        return (
-            apply("reshape", node.inputs[0], shape=node.specs[0].shape) if _is_dense(node.inputs[0]) else None
-        )
+        return apply("reshape", node.inputs[0], shape=node.specs[0].shape) if _is_dense(node.inputs[0]) else None
 
 
 def _is_dense(x: Tensor) -> bool:
@@ -187,11 +181,10 @@ class BroadcastTo(Op):
 
     def infer(self, x: Spec, *extra: Spec, shape: Shape) -> Spec:  # type: ignore[override]
         target = Spec(decode_shape(shape), x.dtype)
-        joined = broadcast_shapes(self.name, x, target) if x.ndim <= target.ndim else None
-        if joined is None or any(t is not None and t != j for t, j in zip(target.shape, joined, strict=True)):
-            raise ShapeError(
-                f"cannot broadcast {x} to {_show(shape)}", shapes=(x.shape, target.shape), op=self.name
-            )
+        lead = target.ndim - x.ndim
+        pairs = zip(x.shape, target.shape[lead:])
+        if lead < 0 or any(d not in (1, None, t) and t is not None for d, t in pairs):
+            raise ShapeError(f"cannot broadcast {x} to {_show(shape)}", shapes=(x.shape, target.shape), op=self.name)
         return target
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
@@ -301,9 +294,7 @@ def transpose(x: Any, perm: Sequence[int] | None = None) -> Tensor:
     x = as_tensor(x)
     order = range(x.ndim - 1, -1, -1) if perm is None else perm
     if len(order) != x.ndim:
-        raise ShapeError(
-            f"transpose: {tuple(order)} does not name each axis of {x.spec} once", op="transpose"
-        )
+        raise ShapeError(f"transpose: {tuple(order)} does not name each axis of {x.spec} once", op="transpose")
     axes = tuple(normalize_axis("transpose", p, x.ndim) for p in order)
     return x if axes == tuple(range(x.ndim)) else apply("transpose", x, perm=axes)
 

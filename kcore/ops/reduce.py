@@ -29,9 +29,7 @@ class Reduction(Op):
         """The dtype of the result."""
         return x.dtype
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return self._reduction(ctx.xp, outs[0], ins[0], **attrs)
 
     def kernel(self, xp: Any, out: Any, x: Any, *, axes: Axes, keepdims: bool) -> None:  # type: ignore[override]
@@ -123,9 +121,7 @@ class Mean(Reduction):
 
     def _exact(self, xp: Any, out: Any, x: Any, axes: Axes, keepdims: bool, n: int) -> None:
         """Half precision, whose sum may not fit, and integers."""
-        total = xp.add.reduce(
-            x, axis=axes, dtype="float32" if out.dtype == "float16" else "float64", keepdims=keepdims
-        )
+        total = xp.add.reduce(x, axis=axes, dtype="float32" if out.dtype == "float16" else "float64", keepdims=keepdims)
         out[...] = total / n if out.dtype.kind == "f" else xp.trunc(total / n)
 
 
@@ -233,12 +229,8 @@ class LogSumExp(Reduction):
         axes, keepdims = node.attrs["axes"], node.attrs["keepdims"]
         return [keep(g, axes, keepdims) * apply("exp", x - keep(y, axes, keepdims))]
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
-        return partial(
-            self.kernel, ctx.xp, outs[0], ins[0], **attrs, scratch=ctx.scratch(ins[0].shape, ins[0].dtype)
-        )
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
+        return partial(self.kernel, ctx.xp, outs[0], ins[0], **attrs, scratch=ctx.scratch(ins[0].shape, ins[0].dtype))
 
     def kernel(  # type: ignore[override]
         self, xp: Any, out: Any, x: Any, *, axes: Axes, keepdims: bool, scratch: Any = None

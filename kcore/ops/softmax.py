@@ -20,9 +20,7 @@ class _Softmax(Op):
         require_float(self.name, x)
         return x
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return partial(self.kernel, ctx.xp, outs[0], ins[0], **attrs)
 
 

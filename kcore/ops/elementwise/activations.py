@@ -17,9 +17,7 @@ Grads = Sequence["Tensor | None"]
 class _Activation(UnaryFloat):
     """A function whose kernel takes more than one ufunc."""
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return partial(self.kernel, ctx.xp, outs[0], ins[0], **attrs)
 
 
@@ -35,17 +33,11 @@ class Relu(Unary):
     def kernel(self, xp: Any, out: Any, x: Any) -> None:  # type: ignore[override]
         xp.maximum(x, out.dtype.type(0), out=out)
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return partial(ctx.xp.maximum, ins[0], outs[0].dtype.type(0), out=outs[0])
 
     def simplify(self, node: Node) -> Tensor | None:
-        return (
-            node.inputs[0]
-            if node.inputs[0].node.op.name in ("relu", "sigmoid", "abs", "exp", "softmax")
-            else None
-        )
+        return node.inputs[0] if node.inputs[0].node.op.name in ("relu", "sigmoid", "abs", "exp", "softmax") else None
 
 
 @register

@@ -46,9 +46,7 @@ class Subtract(Binary):
 
     def infer(self, a: Spec, b: Spec) -> Spec:  # type: ignore[override]
         if a.dtype == b.dtype == "bool":
-            raise DTypeError(
-                f"cannot subtract {b} from {a}: cast to a number, or use K.not_equal", op=self.name
-            )
+            raise DTypeError(f"cannot subtract {b} from {a}: cast to a number, or use K.not_equal", op=self.name)
         return super().infer(a, b)
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]

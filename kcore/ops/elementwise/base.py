@@ -34,9 +34,7 @@ class Elementwise(Op):
     def kernel(self, xp: Any, out: Any, *ins: Any, **attrs: Any) -> None:
         getattr(xp, self.ufunc)(*ins, out=out, **self._options(out, ins))
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return partial(getattr(ctx.xp, self.ufunc), *ins, out=outs[0], **self._options(outs[0], ins))
 
 

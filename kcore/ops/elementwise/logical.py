@@ -13,9 +13,7 @@ from kcore.ops.elementwise.base import Comparison, Unary, if_same
 
 def _declare(op_name: str, doc: str) -> None:
     """Register the comparison that the ufunc of the same name computes."""
-    cls = type(
-        op_name.title().replace("_", ""), (Comparison,), {"name": op_name, "ufunc": op_name, "__doc__": doc}
-    )
+    cls = type(op_name.title().replace("_", ""), (Comparison,), {"name": op_name, "ufunc": op_name, "__doc__": doc})
     register(cls)
 
 
@@ -102,10 +100,7 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     like = next((v.dtype for v in (a, b) if hasattr(v, "dtype")), None)
     from kcore.graph import constant
 
-    a, b = (
-        v if isinstance(v, Tensor) else constant(v, like=str(like) if like is not None else None)
-        for v in (a, b)
-    )
+    a, b = (v if isinstance(v, Tensor) else constant(v, like=str(like) if like is not None else None) for v in (a, b))
     return apply("where", condition, a, b)
 
 

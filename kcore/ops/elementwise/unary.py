@@ -143,9 +143,7 @@ class Rsqrt(UnaryFloat):
         xp.sqrt(x, out=out, **self._options(out, (x,)))
         xp.reciprocal(out, out=out)
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return partial(self.kernel, ctx.xp, outs[0], ins[0])
 
 
