@@ -66,7 +66,7 @@ def test_what_get_accepts_and_refuses():
         assert regularizers.get("mine") is mine
     with pytest.raises(NotInstalledError, match="l3"):
         regularizers.get("l3")
-    with pytest.raises(ValueError, match="0.5"):
+    with pytest.raises(ValueError, match=r"0\.5"):
         regularizers.get(0.5)
     with pytest.raises(NotImplementedError):
         regularizers.Regularizer()(K.constant([1.0]))
