@@ -1,0 +1,69 @@
+"""Small helpers of the recurrent layers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from kcore import activations, constraints, initializers, regularizers
+from kcore import backend as K
+from kcore.ops import recurrent
+
+_PARTS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+
+
+def as_list(value: Any) -> list[Any]:
+    """A list of one or more values."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def accepts(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function can be called with an argument of this name."""
+    return name in inspect.signature(function).parameters
+
+
+def set_weight_settings(layer: Any, settings: dict[str, Any]) -> None:
+    """Set ``layer.kernel_initializer`` and the like from what the user gave: names, dictionaries or objects."""
+    for key, value in settings.items():
+        part = key.rsplit("_", 1)[-1]
+        setattr(layer, key, _PARTS[part].get(value) if part in _PARTS else value)
+
+
+def weight_config(layer: Any, keys: tuple[str, ...]) -> dict[str, Any]:
+    """The configuration of the settings `keys`: what makes equal ones."""
+    config = {}
+    for key in keys:
+        part = key.rsplit("_", 1)[-1]
+        value = getattr(layer, key)
+        if part in _PARTS:
+            value = _PARTS[part].serialize(value)
+        elif part == "activation":
+            value = activations.serialize(value)
+        config[key] = value
+    return config
+
+
+def clipped(rate: float) -> float:
+    """A drop-out rate within [0, 1]."""
+    return min(1.0, max(0.0, rate))
+
+
+def dropout_masks(like: Any, rate: float, training: Any, count: int) -> list[Any] | None:
+    """`count` drop-out masks ``(batch, features)`` that are all ones in the test phase; None without drop-out."""
+    if not 0 < rate:
+        return None
+    ones = K.ones_like(like)
+    return [K.in_train_phase(lambda: K.dropout(ones, rate), ones, training=training) for _ in range(count)]
+
+
+def activation_name(function: Any) -> str | None:
+    """The name of an activation of kcore, None for a function of somebody else."""
+    name = getattr(function, "__name__", None)
+    return name if name is not None and getattr(activations, name, None) is function else None
+
+
+def fusible(*functions: Any) -> bool:
+    """Whether the fused operations know all these activations."""
+    names = [activation_name(f) for f in functions]
+    return None not in names and recurrent.supports(*names)  # type: ignore[arg-type]
