@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml plugins/*/*/pyproject.toml))
 PLUGINS := $(filter-out plugins/backends/%,$(patsubst %/pyproject.toml,%,$(filter plugins/%,$(PROJECTS))))
@@ -29,10 +30,13 @@ install: $(STAMP)
 # One pip call for all distributions; without isolation the build tools are installed once, and
 # --no-deps for ours since their dependencies on one another are on no index yet.
 $(STAMP): $(PROJECTS)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+		{ echo "kcore needs Python 3.11 or later; name one: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python tools/requirements.py --dev | $(BIN)/python -m pip install -q --disable-pip-version-check -r /dev/stdin
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e . $(foreach plugin,$(PLUGINS),-e $(plugin))
-	touch $@
+	$(BIN)/python tools/requirements.py --dev > $(VENV)/requirements.txt
+	$(PIP) -r $(VENV)/requirements.txt
+	$(PIP) --no-build-isolation --no-deps -e . $(foreach plugin,$(PLUGINS),-e $(plugin))
+	@touch $@
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -13,7 +13,9 @@ from typing import Any
 
 import kcore
 from kcore import config
+from kcore.errors import KcoreError
 from kcore.plugins import policy, registry, report
+from kcore.runtime.devices import current_device
 
 HELP = "show versions, devices, BLAS and paths"
 
@@ -44,7 +46,11 @@ def collect() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "libraries": {name: _version(name) for name in ("numpy", "h5py", "pluggy", "importlib_metadata")},
         "blas": _blas(),
-        "backend": {"asked_for": config.backend(), "installed": registry.names("backends")},
+        "backend": {
+            "asked_for": config.backend(),
+            "installed": registry.names("backends"),
+            "used": _used_backend(),
+        },
         "paths": {
             "home": str(config.home()),
             "config": f"{config.path()}{'' if config.path().exists() else ' (not there)'}",
@@ -70,6 +76,13 @@ def _blas() -> str:
     settings = numpy.show_config(mode="dicts") or {}
     blas = settings.get("Build Dependencies", {}).get("blas", {})
     return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+def _used_backend() -> str:
+    try:
+        return current_device().name
+    except KcoreError as error:  # a bug report about a device that fails needs the rest all the same
+        return f"none ({error})"
 
 
 def _settings() -> dict[str, Any]:

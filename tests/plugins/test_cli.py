@@ -74,6 +74,7 @@ def test_info(zoo, capsys):
     assert data["plugins"]["zoo"] == "1.0"
     assert data["libraries"]["numpy"] and data["blas"]
     assert "numpy" in data["backend"]["installed"]
+    assert data["backend"]["used"] in data["backend"]["installed"]
     assert "zoo: 1.0" in run(capsys, "info")[1]
 
 
