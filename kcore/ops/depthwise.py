@@ -121,7 +121,8 @@ class DepthwiseConvKernelGrad(Op):
         require_rank(self.name, x)
         require_operands(self.name, "one of them", x, g)
         channels, filters = x.shape[-1], g.shape[-1]
-        if g.ndim != x.ndim or channels is None or filters is None or filters % channels:
+        multiplier = None if channels is None or filters is None else filters // channels
+        if g.ndim != x.ndim or _times(channels, multiplier) not in (None, filters):
             raise ShapeError(
                 f"{self.name}: the channels of {g} must be a multiple of those of {x}",
                 shapes=(x.shape, g.shape),
@@ -130,7 +131,7 @@ class DepthwiseConvKernelGrad(Op):
         what = f"size {kernel_size}"
         lengths = output_lengths(self.name, x, x.shape[1:-1], kernel_size, strides, padding, dilation, what)
         require_lengths(self.name, g, lengths, x)
-        return Spec((*kernel_size, channels, filters // channels), x.dtype)
+        return Spec((*kernel_size, channels, multiplier), x.dtype)
 
     def vjp(self, node: Node, v: Tensor) -> Sequence[Tensor | None]:  # type: ignore[override]
         x, g = node.inputs

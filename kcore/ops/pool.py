@@ -2,7 +2,8 @@
 
 Attributes: `pool` and `strides`, an int for each spatial dimension; `padding`, a pair ``(before, after)`` for each, or
 "same" where a dimension is unknown. Padding takes part in nothing: it is never the maximum, and a mean is that of the
-real elements. Of equal maxima the first one in the window's memory order has the gradient.
+real elements. Of equal maxima the first one in the window's memory order has the gradient, as in TensorFlow (whose
+3-D pooling on the CPU gives it to each of them, unlike on GPUs; here it is one of them always).
 """
 
 from __future__ import annotations

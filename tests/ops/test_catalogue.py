@@ -21,6 +21,12 @@ ELSEWHERE: dict[str, str] = {"scan": "tests/runtime/test_scan.py"}
 # Operations without inputs to differentiate, and those that only make or mark values.
 SOURCES = {"placeholder", "constant", "variable", "learning_phase", "full", "eye"}
 # Tested in test_control.py.
+for _family, _names in {
+    "test_conv.py": ("conv", "conv_input_grad", "conv_kernel_grad"),
+    "test_pool.py": ("max_pool", "max_pool_grad", "max_pool_gather", "avg_pool", "avg_pool_grad"),
+}.items():
+    ELSEWHERE |= dict.fromkeys(_names, f"tests/ops/{_family}")
+ELSEWHERE |= {f"depthwise_{name}": "tests/ops/test_conv.py" for name in ("conv", "conv_input_grad", "conv_kernel_grad")}
 ELSEWHERE |= dict.fromkeys(("identity", "print", "select"), "tests/ops/test_control.py")
 
 
