@@ -30,8 +30,8 @@ install: $(STAMP)
 # One pip call for all distributions; without isolation the build tools are installed once, and
 # --no-deps for ours since their dependencies on one another are on no index yet.
 $(STAMP): $(PROJECTS)
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
-		{ echo "kcore needs Python 3.11 or later; name one: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -c "import sys; \
+		sys.version_info >= (3, 11) or sys.exit('kcore needs Python 3.11 or later; name one: make PYTHON=python3.12')"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python tools/requirements.py --dev > $(VENV)/requirements.txt
 	$(PIP) -r $(VENV)/requirements.txt
