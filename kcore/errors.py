@@ -120,6 +120,10 @@ class SavedModelError(KcoreError, ValueError):
     path: str | None = None
 
 
+class DamagedFileError(SavedModelError, OSError):
+    """A file cannot be read as what it should be; Keras raises the OSError of its HDF5 library there."""
+
+
 class UnsafeModelError(SavedModelError):
     """A saved model contains code (a `Lambda`'s bytecode) that the caller did not allow."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.engine.layer import Layer, dtype_name
 from kcore.engine.node import Node
-from kcore.errors import ShapeError
+from kcore.errors import ArgumentError, ShapeError
 from kcore.graph import Tensor
 
 
@@ -72,6 +72,14 @@ class InputLayer(Layer):
             "sparse": self.sparse,
             "name": self.name,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> InputLayer:
+        """An input layer from what `get_config` returned, or from what later versions of the format write."""
+        known = ("batch_input_shape", "input_shape", "batch_size", "dtype", "sparse", "name")
+        if config.get("ragged"):
+            raise ArgumentError(f"Input layer {config.get('name')!r} takes ragged tensors, which kcore does not have.")
+        return cls(**{key: value for key, value in config.items() if key in known})
 
 
 def Input(

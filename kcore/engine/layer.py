@@ -142,6 +142,21 @@ class Layer(Connected, Tracked):
         """A layer from the dictionary that `get_config` returned."""
         return cls(**config)
 
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        """Weights as a file has them, in the form in which this layer holds them.
+
+        A layer whose weights once had another number, order or layout overrides this.
+
+        # Arguments
+            weights: list of arrays.
+            keras_version: the version that wrote them: '1', '2.0.5', '2.1.6' ...
+            backend: 'tensorflow', 'theano' or 'cntk'; None where the file does not say.
+
+        # Returns
+            List of arrays for `set_weights`; wrong ones may be left wrong, they are refused later.
+        """
+        return weights
+
     # --- being called -----------------------------------------------------------------------------------
     def assert_input_compatibility(self, inputs: Any) -> None:
         """Refuse inputs that `input_spec` does not allow, with a ValueError that names the layer."""

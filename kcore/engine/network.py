@@ -221,6 +221,23 @@ class Network(Layer):
         """
         assign_weights(self.name, self._weights_by_layer(), weights)
 
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        """Weights of a nested network: a file has all trainable ones before the others, each by layers."""
+        parts: list[list[list[Any]]] = []
+        rest = list(weights)
+        if len(rest) != len(self.weights):
+            return rest
+        for kind in ("trainable_weights", "non_trainable_weights"):
+            counts = [len(getattr(layer, kind)) for layer in self.layers]
+            parts.append([[rest.pop(0) for _ in range(min(count, len(rest)))] for count in counts])
+        converted = [
+            layer.weights_from_file(trainable + fixed, keras_version, backend)
+            for layer, trainable, fixed in zip(self.layers, *parts, strict=True)
+        ]
+        split = [len(layer.trainable_weights) for layer in self.layers]
+        trainable = [w for part, at in zip(converted, split, strict=True) for w in part[:at]]
+        return trainable + [w for part, at in zip(converted, split, strict=True) for w in part[at:]]
+
     # --- losses, updates, states ---------------------------------------------------------------------------
     def _records(self) -> list[CallRecord]:
         return [node.record for node in self._graph.nodes if node.record is not None]

@@ -83,6 +83,9 @@ class Wrapper(Layer):
         """Set the inner layer's weights."""
         self.layer.set_weights(weights)
 
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        return self.layer.weights_from_file(weights, keras_version, backend)
+
     def get_config(self) -> dict[str, Any]:
         inner = {"class_name": type(self.layer).__name__, "config": self.layer.get_config()}
         return {**super().get_config(), "layer": inner}

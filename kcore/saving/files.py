@@ -1,0 +1,130 @@
+"""HDF5 files: opened for reading with care, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+
+from kcore.errors import DamagedFileError, SavedModelError
+
+
+@contextlib.contextmanager
+def reading(source: Any) -> Iterator[Any]:
+    """Open for reading.
+
+    # Arguments
+        source: path, open `h5py.File` or `Group`, binary file object, or the bytes of a file.
+
+    # Returns
+        An `h5py.Group`.
+
+    # Raises
+        FileNotFoundError, and other OSErrors of opening a file.
+        DamagedFileError (a ValueError and OSError): not an HDF5 file, or one that cannot be read.
+    """
+    if isinstance(source, h5py.Group):
+        yield source
+        return
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        source = io.BytesIO(source)
+    name = name_of(source)
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb"):  # a clear error where it is missing or not readable
+            pass
+    try:
+        with h5py.File(source, "r") as file:
+            yield file
+    except SavedModelError as error:
+        error.path = error.path or name
+        raise
+    except (OSError, RuntimeError, KeyError) as error:
+        # h5py answers damage inside a file with any of these.
+        raise DamagedFileError(
+            f"{name} cannot be read: {error}. It is not an HDF5 file of a model or its weights, or it is damaged "
+            "or incomplete.",
+            path=name,
+        ) from error
+
+
+def name_of(source: Any) -> str:
+    """The path of a file, or what stands for it in messages."""
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else repr(source)
+
+
+@contextlib.contextmanager
+def writing(target: Any) -> Iterator[Any]:
+    """Open for writing; a path is replaced at the end, in one step, and is left as it is on an error.
+
+    # Arguments
+        target: path, open `h5py.File` or `Group`, or binary file object.
+
+    # Returns
+        An `h5py.Group` to write into.
+    """
+    if isinstance(target, h5py.Group):
+        yield target
+    elif isinstance(target, (str, os.PathLike)):
+        with _replacing(os.path.realpath(os.fspath(target))) as temporary, h5py.File(temporary, "w-") as file:
+            yield file
+    else:
+        with h5py.File(target, "w") as file:
+            yield file
+
+
+@contextlib.contextmanager
+def _replacing(path: str) -> Iterator[str]:
+    """A new name in the same folder, whose file takes the place of `path` once it is safely on the disk."""
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        if os.path.exists(path):
+            os.chmod(temporary, os.stat(path).st_mode & 0o7777)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: str) -> None:
+    """Let the new name survive a power cut too, where the system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def ask_to_proceed_with_overwrite(filepath: Any) -> bool:
+    """Ask on the terminal whether a file may be replaced.
+
+    # Arguments
+        filepath: path.
+
+    # Returns
+        True for yes.
+    """
+    answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n]").strip().lower()
+    while answer not in ("y", "n"):
+        answer = input('Enter "y" (overwrite) or "n" (cancel).').strip().lower()
+    if answer == "n":
+        return False
+    print("[TIP] Next time specify overwrite=True!")
+    return True
+
+
+def may_write(target: Any, overwrite: bool) -> bool:
+    """Whether a file may be written: it does not exist, may be overwritten, or the user agrees."""
+    is_path = isinstance(target, (str, os.PathLike))
+    return overwrite or not is_path or not os.path.isfile(target) or ask_to_proceed_with_overwrite(target)

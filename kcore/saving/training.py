@@ -1,0 +1,145 @@
+"""Training configuration and optimizer state in files of whole models."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+
+from kcore import backend as K
+from kcore.errors import KcoreWarning, SavedModelError
+from kcore.plugins import registry
+from kcore.plugins.objects import deserialize_keras_object, serialize_keras_object
+from kcore.saving.architecture import json_value, parse_json
+from kcore.saving.groups import member, read_array, read_names, text_attribute, write_array, write_names
+from kcore.saving.weights import weight_names
+
+GROUP = "optimizer_weights"
+
+
+# --- writing -----------------------------------------------------------------------------------------------
+
+
+def write_training(group: Any, model: Any) -> None:
+    """Write how a compiled model is trained, and the state of its optimizer."""
+    optimizer = model.optimizer
+    if not hasattr(optimizer, "get_config") or type(optimizer).__name__ == "TFOptimizer":
+        warnings.warn(
+            "The optimizer comes from elsewhere and has no configuration that could be saved. As a result, the model is "
+            "saved without it and has to be compiled again after loading. Use an optimizer of kcore instead, for "
+            "example by its name: optimizer='sgd'.",
+            KcoreWarning,
+            stacklevel=4,
+        )
+        return
+    config = {
+        "optimizer_config": serialize_keras_object(optimizer),
+        "loss": model.loss,
+        "metrics": model.metrics,
+        "sample_weight_mode": model.sample_weight_mode,
+        "loss_weights": model.loss_weights,
+    }
+    if model.weighted_metrics:
+        config["weighted_metrics"] = model.weighted_metrics
+    group.attrs["training_config"] = json.dumps(config, default=json_value).encode("utf-8")
+    weights = list(getattr(optimizer, "weights", None) or ())
+    if not weights:
+        return
+    state = group.create_group(GROUP)
+    names = weight_names(weights)
+    write_names(state, "weight_names", names)
+    for name, weight in zip(names, weights, strict=True):
+        write_array(state, name, K.get_value(weight))
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def read_training_config(group: Any) -> dict[str, Any] | None:
+    """The training configuration, or None where the model was saved without one."""
+    source = text_attribute(group, "training_config")
+    if source is None:
+        return None
+    config = parse_json(source, "The training configuration")
+    if not isinstance(config, dict) or not isinstance(config.get("optimizer_config"), dict):
+        raise SavedModelError(f"The training configuration is damaged: {config!r:.200}")
+    return config
+
+
+def compile_from(model: Any, config: Mapping[str, Any]) -> None:
+    """Compile a model as the configuration says; custom objects come from the scopes in force."""
+    mapping = registry.mapping("optimizers")
+    optimizer = deserialize_keras_object(config["optimizer_config"], mapping, None, "optimizer")
+    arguments = {
+        "loss": _objects(config.get("loss"), "losses"),
+        "metrics": _objects(config.get("metrics"), "metrics"),
+        "sample_weight_mode": config.get("sample_weight_mode"),
+    }
+    for optional in ("loss_weights", "weighted_metrics"):
+        if config.get(optional) is not None:
+            arguments[optional] = config[optional]
+    model.compile(optimizer=optimizer, **arguments)
+
+
+def _objects(value: Any, kind: str) -> Any:
+    """Names stay names; descriptions of objects become objects."""
+    if isinstance(value, dict):
+        if "class_name" in value and "config" in value:
+            return deserialize_keras_object(value, registry.mapping(kind), None, kind)
+        return {key: _objects(item, kind) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_objects(item, kind) for item in value]
+    return value
+
+
+def restore_optimizer(group: Any, model: Any) -> None:
+    """Give the optimizer of a compiled model the state that the file has.
+
+    Where it does not fit, training starts with a fresh optimizer and a warning, as in Keras.
+    """
+    if GROUP not in group:
+        return
+    model._make_train_function()
+    try:
+        state = member(group, GROUP, h5py.Group)
+        most = (1 << 20) + 4 * sum(K.count_params(w) * np.dtype(w.dtype).itemsize for w in model.optimizer.weights)
+        names = read_names(state, "weight_names")
+        values = [read_array(state, name, most) for name in names]
+        _set_state(model, values)
+    except (ValueError, TypeError, KeyError) as error:
+        warnings.warn(
+            "Error in loading the saved optimizer state. As a result, your model is starting with a freshly initialized "
+            f"optimizer. ({error})",
+            KcoreWarning,
+            stacklevel=4,
+        )
+
+
+def _set_state(model: Any, values: list[Any]) -> None:
+    """Set the state, in the order of the model's weights or, as Keras 2.0 did, in that of their names."""
+    try:
+        model.optimizer.set_weights(values)
+    except ValueError:
+        sorted_values = _from_sorted_order(model, values)
+        if sorted_values is None:
+            raise
+        model.optimizer.set_weights(sorted_values)
+
+
+def _from_sorted_order(model: Any, values: list[Any]) -> list[Any] | None:
+    """Slots that stand in the order of the weights' names, put into the order of the weights; None: they do not.
+
+    Files of Keras 2.0 begin with the step counter, and then have one slot for each weight, once or more.
+    """
+    weights = model.setup.trainable_weights
+    count = len(weights)
+    if count == 0 or (len(values) - 1) % count:
+        return None
+    by_name = sorted(range(count), key=lambda i: weights[i].name)
+    place = {index: position for position, index in enumerate(by_name)}
+    slots = [values[start : start + count] for start in range(1, len(values), count)]
+    return values[:1] + [slot[place[index]] for slot in slots for index in range(count)]

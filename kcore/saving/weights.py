@@ -1,0 +1,214 @@
+"""Weights in HDF5 files: `save_weights`, `load_weights`, and the groups they use.
+
+    attributes: layer_names, backend, keras_version
+    <layer>/          attribute: weight_names
+    <layer>/<weight name>   a data set, such as dense_1/dense_1/kernel:0
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import h5py
+import numpy as np
+
+from kcore import backend as K
+from kcore.engine.network import Network
+from kcore.errors import KcoreWarning, SavedModelError
+from kcore.saving.files import may_write, reading, writing
+from kcore.saving.groups import has_names, member, read_array, read_names, text_attribute, write_array, write_names
+
+#: What files say they were written by: the version whose layout and weight orders they have ...
+KERAS_VERSION = "2.1.6"
+#: ... and the backend whose kernel layout they have.
+LAYOUT_BACKEND = "tensorflow"
+
+Pairs = list[tuple[Any, np.ndarray]]
+
+
+def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+    """Save the weights of a model; see `Model.save_weights`."""
+    if may_write(filepath, overwrite):
+        with writing(filepath) as group:
+            write_weights(group, model.layers)
+
+
+def load_weights(
+    model: Any, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
+) -> None:
+    """Load the weights of a model; see `Model.load_weights`."""
+    with reading(filepath) as group:
+        if not has_names(group, "layer_names") and "model_weights" in group:
+            group = member(group, "model_weights", h5py.Group)
+        if by_name:
+            pairs = matched_by_name(group, model.layers, skip_mismatch, reshape)
+        else:
+            pairs = matched_in_order(group, model.layers, reshape)
+    K.batch_set_value(pairs)
+
+
+# --- writing -----------------------------------------------------------------------------------------------
+
+
+def write_weights(group: Any, layers: Sequence[Any]) -> None:
+    """Write the weights of layers into a group."""
+    write_names(group, "layer_names", [layer.name for layer in layers])
+    group.attrs["backend"] = LAYOUT_BACKEND.encode("utf-8")
+    group.attrs["keras_version"] = KERAS_VERSION.encode("utf-8")
+    for layer in layers:
+        below = group.require_group(layer.name)
+        names = weight_names(layer.weights)
+        write_names(below, "weight_names", names)
+        for name, weight in zip(names, layer.weights, strict=True):
+            write_array(below, name, K.get_value(weight))
+
+
+def weight_names(weights: Sequence[Any]) -> list[str]:
+    """A name for each weight: its own, told apart (`kernel_1:0`) where it is not the first of that name."""
+    names: dict[str, None] = {}
+    for number, weight in enumerate(weights):
+        own = getattr(weight, "name", None) or f"param_{number}"
+        stem, colon, index = own.rpartition(":")
+        stem, suffix = (stem, f":{index}") if colon else (own, ":0")
+        candidate, count = f"{stem}{suffix}", 0
+        while candidate in names:
+            count += 1
+            candidate = f"{stem}_{count}{suffix}"
+        names[candidate] = None
+    return list(names)
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -> Pairs:
+    """Weights and their values, the layers with weights of file and model matched in their order.
+
+    # Raises
+        ValueError: their number differs, or that of a layer's weights, or a shape.
+    """
+    mine = [layer for layer in layers if layer.weights]
+    names = [name for name in read_names(group, "layer_names") if _weight_names_in(group, name)]
+    if len(names) != len(mine):
+        raise SavedModelError(
+            f"You are trying to load a weight file containing {len(names)} layers into a model with {len(mine)} layers. "
+            f"In the file: {_some(names)}. In the model: {_some([layer.name for layer in mine])}. Use by_name=True to "
+            "load the layers that have the same names."
+        )
+    pairs: Pairs = []
+    for number, (layer, name) in enumerate(zip(mine, names, strict=True)):
+        values = _values_for(layer, group, name)
+        _require_count(number, layer, name, values)
+        pairs += _fitted(layer, values, reshape)
+    return pairs
+
+
+def matched_by_name(
+    group: Any, layers: Sequence[Any], skip_mismatch: bool = False, reshape: bool = False
+) -> Pairs:
+    """Weights and their values, for the layers whose names are in the file.
+
+    # Raises
+        ValueError: without `skip_mismatch`, the number of a layer's weights differs, or a shape.
+    """
+    by_name: dict[str, list[Any]] = defaultdict(list)
+    for layer in layers:
+        by_name[layer.name].append(layer)
+    pairs: Pairs = []
+    for number, name in enumerate(read_names(group, "layer_names")):
+        for layer in by_name.get(name, ()):
+            try:
+                values = _values_for(layer, group, name)
+                _require_count(number, layer, name, values)
+                pairs += _fitted(layer, values, reshape)
+            except _Mismatch as error:
+                if not skip_mismatch:
+                    raise
+                warnings.warn(f"Skipping loading of weights for layer {name}: {error}", KcoreWarning, stacklevel=4)
+    return pairs
+
+
+class _Mismatch(SavedModelError):
+    """The file's weights of a layer are not those of the model's layer."""
+
+
+def _weight_names_in(group: Any, layer_name: str) -> list[str]:
+    return read_names(member(group, layer_name, h5py.Group), "weight_names")
+
+
+def _values_for(layer: Any, group: Any, name: str) -> list[np.ndarray]:
+    """The file's weights of a layer, in the form in which the layer holds them."""
+    below = member(group, name, h5py.Group)
+    names = read_names(below, "weight_names")
+    # Other layouts may hold some weights twice over (the biases of CuDNN), and in double precision.
+    most = 1 << 20
+    most += 8 * sum(max(K.count_params(w), 1) * np.dtype(w.dtype).itemsize for w in layer.weights)
+    values = [read_array(below, path, most) for path in names]
+    version = text_attribute(group, "keras_version", "1")
+    assert version is not None
+    if isinstance(layer, Network):
+        values = _in_order_of(layer, names, values)
+    return layer.weights_from_file(values, version, text_attribute(group, "backend"))
+
+
+def _in_order_of(network: Network, names: list[str], values: list[np.ndarray]) -> list[np.ndarray]:
+    """The weights of a nested network by their names, where these agree.
+
+    The order in the file depends on which layers were trainable when it was written.
+    """
+    mine = [weight.name for weight in network.weights]
+    if len(set(names)) == len(names) and len(set(mine)) == len(mine) and set(names) == set(mine):
+        by_name = dict(zip(names, values, strict=True))
+        return [by_name[name] for name in mine]
+    return values
+
+
+def _require_count(number: int, layer: Any, name: str, values: list[Any]) -> None:
+    if len(values) != len(layer.weights):
+        raise _Mismatch(
+            f'Layer #{number} (named "{layer.name}" in the current model) was found to correspond to layer {name} in the '
+            f"save file. However the new layer {layer.name} expects {len(layer.weights)} weights, but the saved weights "
+            f"have {len(values)} elements."
+        )
+
+
+def _fitted(layer: Any, values: list[np.ndarray], reshape: bool) -> Pairs:
+    pairs: Pairs = []
+    for weight, value in zip(layer.weights, values, strict=True):
+        shape = tuple(weight.shape)
+        if value.shape != shape:
+            if not reshape or value.size != K.count_params(weight):
+                raise _Mismatch(
+                    f"The weight {weight.name} of layer {layer.name} has shape {shape}, but in the file its shape is "
+                    f"{value.shape}."
+                )
+            value = value.reshape(shape)
+        pairs.append((weight, value))
+    return pairs
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" ... ({len(names)})" if len(names) > most else "")
+
+
+def preprocess_weights_for_loading(
+    layer: Any,
+    weights: list[Any],
+    original_keras_version: str | None = None,
+    original_backend: str | None = None,
+) -> list[Any]:
+    """Weights of another version or backend in the form in which a layer holds them.
+
+    # Arguments
+        layer: layer.
+        weights: list of arrays, as the file has them.
+        original_keras_version: version that wrote them; '1' by default.
+        original_backend: backend that wrote them, or None.
+
+    # Returns
+        List of arrays for `layer.set_weights`.
+    """
+    return layer.weights_from_file(list(weights), original_keras_version or "1", original_backend)
