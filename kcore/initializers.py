@@ -73,8 +73,8 @@ class Constant(Initializer):
         self.value = value
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
-        if isinstance(self.value, numbers.Number):
-            return full(tuple(shape), self.value, dtype or K.floatx())
+        if isinstance(self.value, numbers.Real):
+            return full(tuple(shape), float(self.value), dtype or K.floatx())
         return K.constant(self.value, shape=tuple(shape), dtype=dtype)
 
     def get_config(self) -> dict[str, Any]:

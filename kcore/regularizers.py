@@ -45,12 +45,12 @@ class L1L2(Regularizer):
         self.l2 = float(K.cast_to_floatx(l2))
 
     def __call__(self, x: Tensor) -> Tensor:
-        terms = []
+        penalty = K.constant(0.0)
         if self.l1:
-            terms.append(self.l1 * K.sum(K.abs(x)))
+            penalty += self.l1 * K.sum(K.abs(x))
         if self.l2:
-            terms.append(self.l2 * K.sum(K.square(x)))
-        return sum(terms) if terms else K.constant(0.0)
+            penalty += self.l2 * K.sum(K.square(x))
+        return penalty
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1, "l2": self.l2}

@@ -60,6 +60,6 @@ class CSVLogger(Callback):
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1):
+    if isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) != 0:
         return f'"[{", ".join(map(str, value))}]"'
     return str(value)
