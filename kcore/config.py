@@ -24,11 +24,8 @@ separated by commas), `KCORE_PLUGINS_FIRST_PARTY_ONLY` and `KCORE_PLUGINS_STRICT
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
 import re
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -106,6 +103,8 @@ def writable_home() -> Path:
 
 
 def _temporary_home() -> Path:
+    import tempfile
+
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     folder = Path(tempfile.gettempdir()) / f"kcore-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -155,6 +154,8 @@ def _from_file(file: Path) -> Settings:
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}", path=str(file)) from error
+    import json  # most people have no file: they need not wait for it
+
     try:
         data = json.loads(text)
     except json.JSONDecodeError as error:
@@ -178,6 +179,8 @@ def _checked(
     values = {}
     for key, value in data.items():
         if key not in checks:
+            import difflib
+
             near = difflib.get_close_matches(key, checks, 1)
             hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(checks)}."
             message = f"{where}: the key {prefix + key!r} is unknown and ignored.{hint}"
@@ -365,6 +368,9 @@ def save() -> Path:
 
     What else the file holds is kept. Returns the path.
     """
+    import json
+    import tempfile
+
     file = writable_home() / "kcore.json"
     data: dict[str, Any] = {}
     if file.exists():

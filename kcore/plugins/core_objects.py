@@ -18,7 +18,7 @@ def _all_from(module: str, names: str) -> dict[str, str]:
 
 CORE_OBJECTS: dict[str, dict[str, str]] = {
     "layers": {
-        **_all_from("kcore.engine", "Input InputLayer InputSpec Layer"),
+        **_all_from("kcore.engine", "Input InputLayer InputSpec Layer Wrapper"),
         # Nested models stand among the layers of a saved model.
         **_all_from("kcore.models", "Model Sequential"),
     },

@@ -101,6 +101,8 @@ def lazy_names(module_name: str, table: dict[str, str]) -> tuple[Getattr, Dir]:
     module = sys.modules[module_name]
 
     def get_attribute(name: str) -> Any:
+        if f"{module_name}.{name}" in OLD_PATHS:
+            return importlib.import_module(f"{module_name}.{name}")
         if name not in table:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
         source, _, attribute = table[name].partition(":")

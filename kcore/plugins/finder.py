@@ -131,7 +131,8 @@ def forget_aliases() -> None:
     for fullname in _aliases:
         sys.modules.pop(fullname, None)
         parent_name, _, name = fullname.rpartition(".")
-        vars(sys.modules.get(parent_name, ModuleType("gone"))).pop(name, None)
+        if parent_name in sys.modules:
+            vars(sys.modules[parent_name]).pop(name, None)
     _aliases.clear()
 
 

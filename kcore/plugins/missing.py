@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Iterable
 
 from kcore.errors import NotInstalledError
 from kcore.plugins import discovery
@@ -27,7 +27,7 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
     """
     label = kind_of(kind).label
     owner = owner_of(kind, name)
-    nearest = tuple(difflib.get_close_matches(name, installed, 3))
+    nearest = _nearest(name, installed, 3)
     message = f"Unknown {label}: '{name}'. "
     if owner is not None:
         message += _install(owner)
@@ -36,6 +36,12 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
     else:
         message += _elsewhere(kind, name) or _not_installed_but_near(kind, name) or _no_idea(kind)
     return NotInstalledError(message, kind=kind, name=name, distribution=owner, nearest=nearest)
+
+
+def _nearest(name: str, known: Iterable[str], count: int) -> tuple[str, ...]:
+    import difflib  # needed only when something is wrong
+
+    return tuple(difflib.get_close_matches(name, known, count))
 
 
 def _install(owner: str) -> str:
@@ -57,7 +63,7 @@ def _elsewhere(kind: str, name: str) -> str:
 
 def _not_installed_but_near(kind: str, name: str) -> str:
     known = CATALOGUE.get(kind, {})
-    near = difflib.get_close_matches(name, known, 1)
+    near = _nearest(name, known, 1)
     return f"Did you mean '{near[0]}'? {_install(known[near[0]])}" if near else ""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from kcore.plugins import registry
@@ -69,9 +70,14 @@ def deserialize_keras_object(
     with CustomObjectScope(custom_objects or {}):
         if not hasattr(cls, "from_config"):
             return cls(**config)
-        if "custom_objects" in inspect.signature(cls.from_config).parameters:
+        if _takes_custom_objects(getattr(cls.from_config, "__func__", cls.from_config)):
             return cls.from_config(config, custom_objects=dict(get_custom_objects()))
         return cls.from_config(config)
+
+
+@lru_cache(maxsize=1024)
+def _takes_custom_objects(from_config: Callable[..., Any]) -> bool:
+    return "custom_objects" in inspect.signature(from_config).parameters
 
 
 def _look_up(

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from kcore.config import PluginSettings, normalized, settings
-from kcore.errors import NotInstalledError, PluginConflictError, PluginLoadError
+from kcore.errors import NotInstalledError, PluginConflictError, PluginError, PluginLoadError
 from kcore.plugins import discovery, policy
 from kcore.plugins.core_objects import CORE, CORE_OBJECTS, UNLISTED, core_entry
 from kcore.plugins.kinds import KINDS, kind_of
@@ -245,7 +245,16 @@ class KindMapping(Mapping[str, Any]):
             raise KeyError(str(error)) from error
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in names(self.kind)
+        if not isinstance(name, str):
+            return False
+        if name in get_custom_objects() or _get_registered(self.kind, name) is not None:
+            return True
+        try:
+            return bool(entry_for(self.kind, name))
+        except NotInstalledError:
+            return False
+        except PluginError:  # it is there, and cannot be used
+            return True
 
     def __iter__(self) -> Iterator[str]:
         return iter(names(self.kind))

@@ -139,6 +139,14 @@ def test_a_name_of_another_kind_says_so(site):
         registry.get("layers", "AdaWolf")
 
 
+def test_the_message_for_a_missing_name_imports_nothing(site):
+    site.module("explosive.py", "raise SystemExit('imported')\n")
+    site.distribution("explosive", {"layers": {"Zebra": "explosive:Zebra"}})
+    with pytest.raises(ValueError, match="Did you mean 'Zebra'"):
+        registry.get("layers", "Zebro")
+    assert "explosive" not in sys.modules
+
+
 def test_what_is_no_string_is_refused():
     with pytest.raises(ValueError, match="Expected its name"):
         registry.get("layers", ["Dense"])
@@ -382,6 +390,7 @@ def test_mapping_reads_lazily(site):
     layers = registry.mapping("layers")
     assert {"Zebra", "Boom", "Input"} <= set(layers)
     assert "Zebra" in layers and "Zebro" not in layers and 3 not in layers
+    assert "zebra" not in layers and "Model" in layers
     assert layers.get("Zebra").origin == "zoo"
     assert layers.get("Zebro") is None
     with pytest.raises(KeyError, match="Did you mean 'Zebra'"):
