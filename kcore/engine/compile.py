@@ -24,7 +24,7 @@ from kcore.engine.standardize import Expected
 from kcore.engine.step import Step
 from kcore.engine.weighting import check_mode
 from kcore.errors import ArgumentError, KcoreWarning
-from kcore.graph import Tensor
+from kcore.graph import Tensor, nodes_of
 
 
 @dataclass
@@ -191,9 +191,16 @@ class TrainingSetup:
         """The updates of one training step; the optimizer's state is made with them, once."""
         with self._lock:
             if self._training_updates is None:
-                updates = self.optimizer.get_updates(params=self.trainable_weights, loss=self.total_loss)
+                updates = self.optimizer.get_updates(params=self._trained_weights(), loss=self.total_loss)
                 self._training_updates = [*updates, *self._model.updates]
             return self._training_updates
+
+    def _trained_weights(self) -> list[Any]:
+        """The trainable weights; where an output has no loss, without those that only it depends on."""
+        if all(f is not None for f in self.loss_functions):
+            return self.trainable_weights
+        reached = set(nodes_of([self.total_loss]))
+        return [w for w in self.trainable_weights if w.node in reached]
 
     # -- construction ------------------------------------------------------------------------------------
     def _total_loss(self, several: bool) -> Tensor:

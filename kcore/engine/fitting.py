@@ -18,6 +18,7 @@ from kcore.engine.standardize import Expected, count_samples, standardize
 from kcore.engine.step import Step
 from kcore.engine.weighting import ones_for, per_output, sample_weights
 from kcore.errors import ArgumentError, DataError, KcoreWarning
+from kcore.graph import Tensor
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -131,6 +132,8 @@ def source_of(
         raise ArgumentError(
             f"If the data come from tensors, you should specify the `{argument}` argument: the number of batches."
         )
+    if samples == 0:
+        raise DataError("the arrays have no samples", argument="x")
     return ArraySource(arrays, samples, _batch_size(batch_size), shuffle)
 
 
@@ -301,6 +304,11 @@ def split_off(data: UserData, fraction: float) -> tuple[UserData, UserData]:
             f"{'training' if at == 0 else 'validation'}"
         )
     return data.split(at)
+
+
+def no_predictions(outputs: Sequence[Tensor]) -> list[np.ndarray]:
+    """What a model predicts for no samples."""
+    return [np.empty((0, *(size or 0 for size in t._keras_shape[1:])), t.dtype) for t in outputs]
 
 
 def rows_of(array: Any) -> Any:

@@ -370,6 +370,8 @@ class Model(Network):
         expected, step = self._predictor()
         inputs = standardize(x, expected, "input")
         samples = count_samples(inputs)
+        if samples == 0:
+            return unpack_singleton(fitting.no_predictions(self.outputs))
         if self.stateful:
             fitting.check_stateful(samples, batch_size)
         source = fitting.source_of(inputs, samples, batch_size, steps)

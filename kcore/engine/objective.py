@@ -143,12 +143,10 @@ def check_target(target: Any, loss: Any, output_name: str, output_shape: Sequenc
     shape = tuple(target.shape)
     if _is(loss, "categorical_crossentropy") and shape[-1] == 1:
         raise DataError(
-            f"You are passing a target array of shape {shape} while using as loss `categorical_crossentropy`. "
-            "`categorical_crossentropy` expects targets to be binary matrices (1s and 0s) of shape (samples, "
-            "classes). If your targets are integer classes, you can convert them to the expected format via:\n"
-            "```\nfrom kcore.utils import to_categorical\ny_binary = to_categorical(y_int)\n```\n"
-            "Alternatively, you can use the loss function `sparse_categorical_crossentropy` instead, which does "
-            "expect integer targets.",
+            f"You are passing a target array of shape {shape} while using as loss `categorical_crossentropy`, which "
+            "expects one-hot rows of shape (samples, classes). For one output between 0 and 1 use "
+            "`binary_crossentropy`; for class indices use `sparse_categorical_crossentropy`, or turn them into one-hot "
+            "rows with kcore.utils.to_categorical and give the model one output a class.",
             argument="y",
         )
     if getattr(loss, "__name__", None) not in _SAME_SHAPE:

@@ -191,9 +191,14 @@ def _check_shape(array: Any, expected: Expected, kind: str, check_batch_axis: bo
             argument=KINDS[kind],
         )
     start = 0 if check_batch_axis else 1
+    indices = kind == "target" and shape[-1] == 1 and want[-1] is not None
+    hint = (
+        ". If the targets are class indices, use the loss `sparse_categorical_crossentropy`, or turn them into one-hot "
+        "rows with kcore.utils.to_categorical"
+    )
     raise DataError(
         f"Error when checking {kind}: expected {expected.name} to have shape {_show(want[start:])} but got array with "
-        f"shape {shape[start:]}",
+        f"shape {shape[start:]}{hint if indices else ''}",
         argument=KINDS[kind],
     )
 
