@@ -204,7 +204,8 @@ def _with_environment(base: Settings) -> Settings:
     for key in ("first_party_only", "strict"):
         variable = f"KCORE_PLUGINS_{key.upper()}"
         if text := env.get(variable):
-            plugins = replace(plugins, **{key: _switch(text, variable)})
+            switched: dict[str, Any] = {key: _switch(text, variable)}
+            plugins = replace(plugins, **switched)
     result = replace(base, plugins=plugins)
     if backend := env.get("KCORE_BACKEND"):
         result = replace(result, backend=_backend(backend, "KCORE_BACKEND", "backend"))
@@ -325,7 +326,8 @@ _PLUGINS = {
 def _change(key: str, value: Any) -> None:
     global _settings
     with _lock:
-        _settings = replace(settings(), **{key: _GENERAL[key](value, f"set_{key}", key)})
+        changed: dict[str, Any] = {key: _GENERAL[key](value, f"set_{key}", key)}
+        _settings = replace(settings(), **changed)
 
 
 def floatx() -> str:
