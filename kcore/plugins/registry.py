@@ -130,8 +130,9 @@ def _choice_for(kind: str, name: str) -> Choice:
         choice = _choose(kind, name)
     if choice is None:
         raise not_installed(kind, name, names(kind))
-    if choice.entry.distribution != CORE:
-        policy.require_api(choice.entry, discovery.index().distributions[choice.entry.distribution])
+    distribution = discovery.index().distributions.get(choice.entry.distribution)
+    if distribution is not None:  # not the core's own, nor removed by another thread's refresh
+        policy.require_api(choice.entry, distribution)
     return choice
 
 
