@@ -1,0 +1,6 @@
+"""Layers around another layer."""
+
+from kcore_layers_wrappers.bidirectional import Bidirectional
+from kcore_layers_wrappers.time_distributed import TimeDistributed
+
+__all__ = ["Bidirectional", "TimeDistributed"]
