@@ -31,7 +31,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     """
     if not isinstance(config, Mapping) or not isinstance(config.get("class_name"), str) or "config" not in config:
         raise SavedModelError(
-            f"Expected the description of a layer, a dictionary with 'class_name' and 'config', but found {config!r:.300}"
+            f"Expected the description of a layer, with 'class_name' and 'config', but found {config!r:.300}"
         )
     class_name = config["class_name"]
     if class_name in _SAME_AS_MODEL:

@@ -149,7 +149,8 @@ class GraphMap:
             self.layers_by_depth[self._layer_depths[layer]].append(layer)
         depths = sorted(self.nodes_by_depth, reverse=True)
         self.nodes = [node for depth in depths for node in self.nodes_by_depth[depth]]
-        self.layers = [layer for depth in sorted(self.layers_by_depth, reverse=True) for layer in self.layers_by_depth[depth]]
+        depths = sorted(self.layers_by_depth, reverse=True)
+        self.layers = [layer for depth in depths for layer in self.layers_by_depth[depth]]
         self.node_set = frozenset(self.nodes)
 
     def _check_names(self) -> None:
@@ -192,9 +193,10 @@ def get_source_inputs(tensor: Tensor, layer: Any = None, node_index: int | None 
         if not node.inbound_layers:
             found.update((id(x), x) for x in node.input_tensors)
             continue
-        for x, source, index in reversed(list(zip(node.input_tensors, node.inbound_layers, node.node_indices, strict=True))):
+        sources = list(zip(node.input_tensors, node.inbound_layers, node.node_indices, strict=True))
+        for x, source, index in reversed(sources):
             if source is None:
                 found.setdefault(id(x), x)
             else:
-                stack.append(source._inbound_nodes[index])
+                stack.append(source._inbound_nodes[index or 0])
     return list(found.values())

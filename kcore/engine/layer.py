@@ -217,8 +217,8 @@ class Layer(Connected, Tracked):
         for result in to_list(results):
             if not isinstance(result, Tensor):
                 raise GraphError(
-                    f"`call` of layer {self.name} ({type(self).__name__}) must return a tensor or a list of tensors, but "
-                    f"returned {result!r:.200}."
+                    f"`call` of layer {self.name} ({type(self).__name__}) must return a tensor or a list of tensors; "
+                    f"it returned {result!r:.200}."
                 )
             output = result.handle()
             output._keras_shape = result._keras_shape

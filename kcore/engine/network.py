@@ -65,7 +65,8 @@ class Network(Layer):
         _check_tensors(outputs, "Output", owner)
         if len({id(x) for x in inputs}) != len(inputs):
             raise GraphError(
-                f"The list of inputs passed to the {owner} is redundant. All inputs should only appear once. Found: {inputs}"
+                f"The list of inputs passed to the {owner} is redundant. All inputs should only appear once. "
+                f"Found: {inputs}"
             )
         self._map = GraphMap(inputs, outputs, [_input_layer_of(x) for x in inputs], owner)
         self.inputs, self.outputs = inputs, outputs
@@ -182,7 +183,8 @@ class Network(Layer):
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ArgumentError(
-                    f"Was asked to retrieve layer at index {index} but model {self.name} only has {len(self.layers)} layers."
+                    f"Was asked to retrieve layer at index {index} but model {self.name} only has "
+                    f"{len(self.layers)} layers."
                 )
             return self.layers[index]
         if name is None:
@@ -193,13 +195,13 @@ class Network(Layer):
         raise ArgumentError(f"No such layer: {name}. Layers of {self.name}: {[layer.name for layer in self.layers]}")
 
     # --- weights -----------------------------------------------------------------------------------------
-    @property
-    def trainable_weights(self) -> list[Any]:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def trainable_weights(self) -> list[Any]:
         """The trainable weights of all layers, in their order; none where `trainable` is False."""
         return _unique([w for layer in self.layers for w in layer.trainable_weights]) if self.trainable else []
 
-    @property
-    def non_trainable_weights(self) -> list[Any]:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def non_trainable_weights(self) -> list[Any]:
         """The weights that no optimizer changes: all of them where `trainable` is False."""
         fixed = [w for layer in self.layers for w in layer.non_trainable_weights]
         if not self.trainable:
@@ -317,7 +319,7 @@ class Network(Layer):
     def build(self, input_shape: Any = None) -> None:
         """Nothing: the layers of a network are built when they are called."""
 
-    def call(self, inputs: Any, mask: Any = None) -> Any:
+    def call(self, inputs: Any, mask: Any = None) -> Any:  # type: ignore[override]
         """Apply the whole graph to new inputs.
 
         # Arguments

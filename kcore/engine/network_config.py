@@ -138,7 +138,7 @@ class _Builder:
         layer.name = name  # a nested Sequential's description does not repeat it
         self.layers[name] = layer
         if has_own_node(layer) and not layer.built:
-            layer.build()
+            layer.build(None)
         self.made[name] = len(layer._inbound_nodes)
         self.pending[name] = deque(_list_in(description, "inbound_nodes", f"layer '{name}'"))
 
@@ -189,7 +189,9 @@ class _Builder:
         """The tensor at a place (layer name, node index, tensor index)."""
         name, node_index, tensor_index = place
         if not self._exists(place):
-            raise SavedModelError(f"The saved model refers to call {node_index} of layer '{name}', which does not exist.")
+            raise SavedModelError(
+                f"The saved model refers to call {node_index} of layer '{name}', which does not exist."
+            )
         outputs = self.layers[name]._inbound_nodes[node_index].output_tensors
         if tensor_index >= len(outputs):
             raise SavedModelError(
@@ -218,4 +220,6 @@ def _place(value: Any) -> tuple[str, int, int]:
         valid = isinstance(name, str) and type(node_index) is int and type(tensor_index) is int
         if valid and node_index >= 0 and tensor_index >= 0:
             return name, node_index, tensor_index
-    raise SavedModelError(f"Expected [layer name, node index, tensor index] in the saved model, but found {value!r:.200}")
+    raise SavedModelError(
+        f"Expected [layer name, node index, tensor index] in the saved model, but found {value!r:.200}"
+    )

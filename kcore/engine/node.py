@@ -129,7 +129,8 @@ class Connected:
     def _at(self, node_index: int, attribute: str, what: str) -> Any:
         if not self._inbound_nodes:
             raise NotConnectedError(
-                f"The layer {self.name} has never been called and thus has no defined {what}. Call it on a tensor first."
+                f"The layer {self.name} has never been called and thus has no defined {what}. Call it on a tensor "
+                "first."
             )
         if not -len(self._inbound_nodes) <= node_index < len(self._inbound_nodes):
             raise ValueError(
@@ -164,7 +165,9 @@ class Connected:
 
     def _only(self, attribute: str, what: str, getter: str) -> Any:
         if not self._inbound_nodes:
-            raise NotConnectedError(f"Layer {self.name} is not connected, no {what} to return. Call it on a tensor first.")
+            raise NotConnectedError(
+                f"Layer {self.name} is not connected, no {what} to return. Call it on a tensor first."
+            )
         if len(self._inbound_nodes) > 1:
             raise NotConnectedError(
                 f'Layer {self.name} has multiple inbound nodes, hence the notion of "layer {what}" is ill-defined. '
@@ -195,7 +198,8 @@ class Connected:
     def _common(self, attribute: str, what: str, getter: str) -> Any:
         if not self._inbound_nodes:
             raise NotConnectedError(
-                f"The layer {self.name} has never been called and thus has no defined {what}. Call it on a tensor first."
+                f"The layer {self.name} has never been called and thus has no defined {what}. Call it on a tensor "
+                "first."
             )
         shapes = [getattr(node, attribute) for node in self._inbound_nodes]
         if any(shape != shapes[0] for shape in shapes):

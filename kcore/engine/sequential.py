@@ -201,7 +201,7 @@ class Sequential(Model):
         return (predictions > 0.5).astype(np.int32)
 
     # --- describing ------------------------------------------------------------------------------------------
-    def get_config(self) -> list[dict[str, Any]]:
+    def get_config(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The descriptions of the layers, a list of `{"class_name": ..., "config": ...}`."""
         return [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._layers]
 

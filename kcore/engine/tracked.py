@@ -15,7 +15,6 @@ from kcore.engine.names import scoped
 from kcore.engine.structure import list_uid, to_list
 from kcore.errors import NotBuiltError, ShapeError
 
-
 _KERAS_1_ORDER = ("shape", "initializer", "name", "trainable", "regularizer", "constraint")
 
 
@@ -188,7 +187,7 @@ class Tracked:
         self._file(added, inputs, self._per_input_updates)
         record = running()
         if record is not None and _has_inputs(inputs):
-            record.updates.extend((self, update) for update in added)
+            record.updates.extend((self, update) for update in added)  # type: ignore[misc]
 
     @staticmethod
     def _file(added: list[Any], inputs: Any, by_inputs: dict[str, list[Any]]) -> None:

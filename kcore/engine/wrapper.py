@@ -44,13 +44,13 @@ class Wrapper(Layer):
     def trainable(self, value: bool) -> None:
         self.layer.trainable = value
 
-    @property
-    def trainable_weights(self) -> list[Any]:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def trainable_weights(self) -> list[Any]:
         """Those of the inner layer."""
         return self.layer.trainable_weights
 
-    @property
-    def non_trainable_weights(self) -> list[Any]:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def non_trainable_weights(self) -> list[Any]:
         """Those of the inner layer."""
         return self.layer.non_trainable_weights
 

@@ -25,6 +25,9 @@ class Tensor:
     What layers attach (``_keras_history``, ``_keras_mask`` ...) belongs to the handle.
     """
 
+    _keras_history: tuple[Any, int, int]  # layer, number of its call, number of the output: set by layers
+    _keras_mask: Tensor | None
+
     __array_priority__ = 1000  # NumPy arrays leave mixed operations to us
     __array_ufunc__ = None
 

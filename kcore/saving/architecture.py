@@ -64,7 +64,9 @@ def _yaml() -> Any:
     try:
         import yaml
     except ImportError:
-        raise ImportError("YAML needs the package PyYAML: pip install pyyaml. JSON (model.to_json()) needs nothing.") from None
+        raise ImportError(
+            "YAML needs the package PyYAML: pip install pyyaml. JSON (model.to_json()) needs nothing."
+        ) from None
     return yaml
 
 
@@ -152,7 +154,7 @@ def model_from_yaml(yaml_string: str | bytes, custom_objects: Mapping[str, Any] 
     """
     yaml = _yaml()
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+    class Loader(yaml.SafeLoader):  # type: ignore[misc,name-defined]
         """The safe loader, with Python's tuples and texts."""
 
     Loader.add_constructor("tag:yaml.org,2002:python/tuple", yaml.SafeLoader.construct_yaml_seq)

@@ -96,7 +96,9 @@ def func_load(
     defaults = tuple(tuple(d) if isinstance(d, list) else d for d in defaults) if defaults is not None else None
     cells = None if closure is None else tuple(map(types.CellType, closure))
     if len(cells or ()) != len(loaded.co_freevars):
-        raise SavedModelError(f"The function uses {len(loaded.co_freevars)} outer names, but {len(cells or ())} were saved.")
+        raise SavedModelError(
+            f"The function uses {len(loaded.co_freevars)} outer names, but {len(cells or ())} were saved."
+        )
     names = {"__builtins__": __builtins__, **(_usual_names() if globs is None else globs)}
     return types.FunctionType(loaded, names, name=loaded.co_name, argdefs=defaults, closure=cells)
 
@@ -173,29 +175,31 @@ def function_from_config(
         SavedModelError (a ValueError): nobody has the function, or the description is damaged.
     """
     given = {**get_custom_objects(), **(custom_objects or {})}
-    key = layer if what == "function" else f"{layer}.{what}"
+    key = str(layer) if what == "function" else f"{layer}.{what}"
     if layer is not None and callable(given.get(key)):
         return given[key]
     if kind == "function":
         return _by_name(value, key, given)
     if kind != "lambda":
-        raise SavedModelError(f"Unknown type {kind!r} of the function of layer {layer!r}: 'function' or 'lambda' was expected.")
+        raise SavedModelError(
+            f"Unknown type {kind!r} of the function of layer {layer!r}: 'function' or 'lambda' was expected."
+        )
     return _by_bytecode(value, layer, key, given)
 
 
-def _by_name(name: Any, key: str | None, given: Mapping[str, Any]) -> Callable[..., Any]:
+def _by_name(name: Any, key: str, given: Mapping[str, Any]) -> Callable[..., Any]:
     if isinstance(name, str):
         if callable(given.get(name)):
             return given[name]
         if name in _saved_here:
             return _saved_here[name]
     raise SavedModelError(
-        f"Unknown function in Lambda layer '{key}': {name!r:.100}. Give it when loading: custom_objects={{{name!r:.100}: "
-        "the_function}."
+        f"Unknown function in Lambda layer '{key}': {name!r:.100}. Give it when loading: "
+        f"custom_objects={{{name!r:.100}: the_function}}."
     )
 
 
-def _by_bytecode(value: Any, layer: str | None, key: str | None, given: Mapping[str, Any]) -> Callable[..., Any]:
+def _by_bytecode(value: Any, layer: str | None, key: str, given: Mapping[str, Any]) -> Callable[..., Any]:
     code = value[0] if isinstance(value, (list, tuple)) and value else value
     if isinstance(code, dict):  # Keras 2.13 and later wrap it
         value = (code.get("code"), code.get("defaults"), code.get("closure"))
@@ -213,4 +217,3 @@ def _by_bytecode(value: Any, layer: str | None, key: str | None, given: Mapping[
             f"where the model comes from, load it inside `with kcore.saving.allow_bytecode('{layer}'):`."
         )
     return func_load(value, globs={**_usual_names(), **given})
-

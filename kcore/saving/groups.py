@@ -99,10 +99,14 @@ def member(group: Any, path: str, kind: type) -> Any:
         if link is None or part == ".":
             raise SavedModelError(f"'{path}' is missing in {group.name} of the file.")
         if not isinstance(link, h5py.HardLink):
-            raise SavedModelError(f"'{path}' in {group.name} of the file is a link ({type(link).__name__}), which is not followed.")
+            raise SavedModelError(
+                f"'{path}' in {group.name} of the file is a link ({type(link).__name__}), which is not followed."
+            )
         found = found[part]
     if not isinstance(found, kind):
-        raise SavedModelError(f"'{path}' in {group.name} of the file should be a {kind.__name__}, but is {type(found).__name__}.")
+        raise SavedModelError(
+            f"'{path}' in {group.name} of the file should be a {kind.__name__}, but is {type(found).__name__}."
+        )
     return found
 
 
@@ -121,7 +125,9 @@ def read_array(group: Any, path: str, most_bytes: int) -> np.ndarray:
     if dataset.dtype.kind not in "fiub":
         raise SavedModelError(f"'{path}' in {group.name} of the file should hold numbers, but holds {dataset.dtype}.")
     if dataset.is_virtual or dataset.external:
-        raise SavedModelError(f"'{path}' in {group.name} of the file keeps its values in another file, which is not read.")
+        raise SavedModelError(
+            f"'{path}' in {group.name} of the file keeps its values in another file, which is not read."
+        )
     if dataset.shape is None or dataset.size * dataset.dtype.itemsize > most_bytes:
         raise SavedModelError(
             f"'{path}' in {group.name} of the file has shape {dataset.shape} ({dataset.dtype}), more than fits here."
@@ -135,5 +141,3 @@ def write_array(group: Any, path: str, value: Any) -> None:
     dataset = group.create_dataset(path, array.shape, dtype=array.dtype)
     if array.size:
         dataset[()] = array
-
-

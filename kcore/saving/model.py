@@ -1,8 +1,8 @@
 """Whole models in HDF5 files: `save_model` and `load_model`.
 
-    attributes: model_config, training_config (JSON), keras_version, backend, kcore_provenance
-    model_weights/       see `weights.py`
-    optimizer_weights/   the optimizer's state; attribute weight_names
+attributes: model_config, training_config (JSON), keras_version, backend, kcore_provenance
+model_weights/       see `weights.py`
+optimizer_weights/   the optimizer's state; attribute weight_names
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def _architecture(group: Any, custom_objects: Mapping[str, Any] | None) -> Netwo
     source = text_attribute(group, "model_config")
     if source is None:
         raise SavedModelError(
-            "No model found in the file: it has no attribute 'model_config'. If it holds weights only, make the model and use "
-            "model.load_weights(filepath)."
+            "No model found in the file: it has no attribute 'model_config'. If it holds weights only, make the model "
+            "and use model.load_weights(filepath)."
         )
     check_provenance(group, custom_objects)
     model = model_from_config(parse_json(source, "The description of the model"), custom_objects)

@@ -29,8 +29,8 @@ def write_training(group: Any, model: Any) -> None:
     optimizer = model.optimizer
     if not hasattr(optimizer, "get_config") or type(optimizer).__name__ == "TFOptimizer":
         warnings.warn(
-            "The optimizer comes from elsewhere and has no configuration that could be saved. As a result, the model is "
-            "saved without it and has to be compiled again after loading. Use an optimizer of kcore instead, for "
+            "The optimizer comes from elsewhere and has no configuration that could be saved. As a result, the model "
+            "is saved without it and has to be compiled again after loading. Use an optimizer of kcore instead, for "
             "example by its name: optimizer='sgd'.",
             KcoreWarning,
             stacklevel=4,
@@ -112,8 +112,8 @@ def restore_optimizer(group: Any, model: Any) -> None:
         _set_state(model, values)
     except (ValueError, TypeError, KeyError) as error:
         warnings.warn(
-            "Error in loading the saved optimizer state. As a result, your model is starting with a freshly initialized "
-            f"optimizer. ({error})",
+            "Error in loading the saved optimizer state. As a result, your model is starting with a freshly "
+            f"initialized optimizer. ({error})",
             KcoreWarning,
             stacklevel=4,
         )

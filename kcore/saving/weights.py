@@ -1,8 +1,8 @@
 """Weights in HDF5 files: `save_weights`, `load_weights`, and the groups they use.
 
-    attributes: layer_names, backend, keras_version
-    <layer>/          attribute: weight_names
-    <layer>/<weight name>   a data set, such as dense_1/dense_1/kernel:0
+attributes: layer_names, backend, keras_version
+<layer>/          attribute: weight_names
+<layer>/<weight name>   a data set, such as dense_1/dense_1/kernel:0
 """
 
 from __future__ import annotations
@@ -91,24 +91,23 @@ def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -
         ValueError: their number differs, or that of a layer's weights, or a shape.
     """
     mine = [layer for layer in layers if layer.weights]
-    names = [name for name in read_names(group, "layer_names") if _weight_names_in(group, name)]
-    if len(names) != len(mine):
+    found = [_LayerGroup(group, name) for name in read_names(group, "layer_names")]
+    found = [saved for saved in found if saved.weight_names]
+    if len(found) != len(mine):
+        names = [saved.name for saved in found]
         raise SavedModelError(
-            f"You are trying to load a weight file containing {len(names)} layers into a model with {len(mine)} layers. "
+            f"You are trying to load a weight file containing {len(names)} layers into a model with {len(mine)} "
+            f"layers. "
             f"In the file: {_some(names)}. In the model: {_some([layer.name for layer in mine])}. Use by_name=True to "
             "load the layers that have the same names."
         )
     pairs: Pairs = []
-    for number, (layer, name) in enumerate(zip(mine, names, strict=True)):
-        values = _values_for(layer, group, name)
-        _require_count(number, layer, name, values)
-        pairs += _fitted(layer, values, reshape)
+    for number, (layer, saved) in enumerate(zip(mine, found, strict=True)):
+        pairs += _fitted(number, layer, saved, reshape)
     return pairs
 
 
-def matched_by_name(
-    group: Any, layers: Sequence[Any], skip_mismatch: bool = False, reshape: bool = False
-) -> Pairs:
+def matched_by_name(group: Any, layers: Sequence[Any], skip_mismatch: bool = False, reshape: bool = False) -> Pairs:
     """Weights and their values, for the layers whose names are in the file.
 
     # Raises
@@ -121,9 +120,7 @@ def matched_by_name(
     for number, name in enumerate(read_names(group, "layer_names")):
         for layer in by_name.get(name, ()):
             try:
-                values = _values_for(layer, group, name)
-                _require_count(number, layer, name, values)
-                pairs += _fitted(layer, values, reshape)
+                pairs += _fitted(number, layer, _LayerGroup(group, name), reshape)
             except _Mismatch as error:
                 if not skip_mismatch:
                     raise
@@ -135,23 +132,24 @@ class _Mismatch(SavedModelError):
     """The file's weights of a layer are not those of the model's layer."""
 
 
-def _weight_names_in(group: Any, layer_name: str) -> list[str]:
-    return read_names(member(group, layer_name, h5py.Group), "weight_names")
+class _LayerGroup:
+    """What a file has of one layer."""
 
+    def __init__(self, parent: Any, name: str) -> None:
+        self.name = name
+        self.parent = parent
+        self.group = member(parent, name, h5py.Group)
+        self.weight_names = read_names(self.group, "weight_names")
 
-def _values_for(layer: Any, group: Any, name: str) -> list[np.ndarray]:
-    """The file's weights of a layer, in the form in which the layer holds them."""
-    below = member(group, name, h5py.Group)
-    names = read_names(below, "weight_names")
-    # Other layouts may hold some weights twice over (the biases of CuDNN), and in double precision.
-    most = 1 << 20
-    most += 8 * sum(max(K.count_params(w), 1) * np.dtype(w.dtype).itemsize for w in layer.weights)
-    values = [read_array(below, path, most) for path in names]
-    version = text_attribute(group, "keras_version", "1")
-    assert version is not None
-    if isinstance(layer, Network):
-        values = _in_order_of(layer, names, values)
-    return layer.weights_from_file(values, version, text_attribute(group, "backend"))
+    def values_for(self, layer: Any) -> list[np.ndarray]:
+        """The weights, in the form in which a layer of the model holds them."""
+        # Other layouts may hold some weights twice over (the biases of CuDNN), and in double precision.
+        most = (1 << 20) + 8 * sum(K.count_params(w) * np.dtype(w.dtype).itemsize for w in layer.weights)
+        values = [read_array(self.group, path, most) for path in self.weight_names]
+        if isinstance(layer, Network):
+            values = _in_order_of(layer, self.weight_names, values)
+        version = text_attribute(self.parent, "keras_version", "1") or "1"
+        return layer.weights_from_file(values, version, text_attribute(self.parent, "backend"))
 
 
 def _in_order_of(network: Network, names: list[str], values: list[np.ndarray]) -> list[np.ndarray]:
@@ -166,19 +164,19 @@ def _in_order_of(network: Network, names: list[str], values: list[np.ndarray]) -
     return values
 
 
-def _require_count(number: int, layer: Any, name: str, values: list[Any]) -> None:
+def _fitted(number: int, layer: Any, saved: _LayerGroup, reshape: bool) -> Pairs:
+    """The weights of a layer and their values from the file, of equal shapes."""
+    values = saved.values_for(layer)
     if len(values) != len(layer.weights):
         raise _Mismatch(
-            f'Layer #{number} (named "{layer.name}" in the current model) was found to correspond to layer {name} in the '
-            f"save file. However the new layer {layer.name} expects {len(layer.weights)} weights, but the saved weights "
-            f"have {len(values)} elements."
+            f'Layer #{number} (named "{layer.name}" in the current model) was found to correspond to layer '
+            f"{saved.name} in the save file. However the new layer {layer.name} expects {len(layer.weights)} "
+            f"weights, but the saved weights have {len(values)} elements."
         )
-
-
-def _fitted(layer: Any, values: list[np.ndarray], reshape: bool) -> Pairs:
     pairs: Pairs = []
     for weight, value in zip(layer.weights, values, strict=True):
         shape = tuple(weight.shape)
+        value = np.asarray(value)
         if value.shape != shape:
             if not reshape or value.size != K.count_params(weight):
                 raise _Mismatch(

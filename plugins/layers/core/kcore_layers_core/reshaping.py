@@ -35,9 +35,9 @@ class Flatten(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         if None in input_shape[1:]:
             raise ShapeError(
-                f'The shape of the input to "Flatten" (layer {self.name}) is not fully defined (got {input_shape[1:]}). '
-                "Make sure to pass a complete `input_shape` or `batch_input_shape` argument to the first layer "
-                "in your model."
+                f'The shape of the input to "Flatten" (layer {self.name}) is not fully defined (got '
+                f"{input_shape[1:]}). Make sure to pass a complete `input_shape` or `batch_input_shape` argument to "
+                "the first layer in your model."
             )
         return (input_shape[0], math.prod(input_shape[1:]))
 
@@ -74,7 +74,9 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         self.target_shape = tuple(target_shape)
         if self.target_shape.count(-1) > 1:
-            raise ShapeError(f"Can only specify one unknown dimension (-1) in `target_shape`, given {self.target_shape}.")
+            raise ShapeError(
+                f"Can only specify one unknown dimension (-1) in `target_shape`, given {self.target_shape}."
+            )
 
     def _with_size_filled_in(self, input_sizes: tuple[int, ...]) -> tuple[int, ...]:
         total = math.prod(input_sizes)
