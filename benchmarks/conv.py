@@ -1,0 +1,171 @@
+"""Convolution and pooling, forward and forward + backward, beside PyTorch in one run.
+
+    python benchmarks/conv.py --torch-python /path/to/an/environment/with/torch/bin/python
+
+Two processes, one for each framework, take turns case by case and round by round, so that whatever else the machine
+does meets both; the best round counts. PyTorch is measured in both memory formats and its faster one is compared. Both
+use float32 and as many threads as there are cores. kcore runs through `K.function` on variables; of every result one
+element is returned, so that copying results out is not measured. PyTorch's results stay in its memory too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+# name, batch, rows, channels, window, filters (0: depthwise; "max", "avg": pooling), stride
+CASES: list[tuple[str, int, int, int, int, Any, int]] = [
+    ("conv 3x3", 128, 26, 32, 3, 64, 1),
+    ("conv 3x3", 32, 56, 64, 3, 64, 1),
+    ("conv 3x3", 32, 28, 128, 3, 128, 1),
+    ("conv 3x3", 32, 14, 256, 3, 256, 1),
+    ("conv 1x1", 32, 56, 64, 1, 256, 1),
+    ("stem 7x7 / 2", 8, 224, 3, 7, 64, 2),
+    ("depthwise 3x3", 32, 56, 128, 3, 0, 1),
+    ("conv 3x3 / 2", 32, 56, 64, 3, 128, 2),
+    ("first 3x3", 128, 28, 1, 3, 32, 1),
+    ("max pool 2x2 / 2", 128, 24, 64, 2, "max", 2),
+    ("max pool 3x3 / 2", 8, 112, 64, 3, "max", 2),
+    ("avg pool 2x2 / 2", 32, 56, 64, 2, "avg", 2),
+]
+# The ratio of forward + backward that the project promises, where it promises one.
+LIMITS = [1.25] * 5 + [2.0] * 2 + [None] * 5
+
+
+def kcore_runs(case: tuple[Any, ...]) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
+    """Calls for "forward" and "forward + backward"."""
+    import numpy as np
+
+    from kcore import backend as K
+
+    _, n, rows, c, k, f, stride = case
+    rng = np.random.default_rng(0)
+
+    def variable(*shape: int) -> Any:
+        return K.variable(rng.standard_normal(shape, dtype="float32"))
+
+    x, given = variable(n, rows, rows, c), []
+    if f in ("max", "avg"):
+        y = K.pool2d(x, k, stride, "same" if k > stride else "valid", pool_mode=f)
+    elif f == 0:
+        given = [variable(k, k, c, 1)]
+        y = K.depthwise_conv2d(x, given[0], (stride, stride), "same")
+    else:
+        given = [variable(k, k, c, f)]
+        y = K.conv2d(x, given[0], (stride, stride), "same")
+    g = variable(*y.shape)
+    grads = K.gradients(K.sum(y * g), [x, *given])
+    forward = K.function([], [_one(y)])
+    both = K.function([], [_one(t) for t in (y, *grads)])
+    return {"kcore": (lambda: forward([]), lambda: both([]))}
+
+
+def _one(t: Any) -> Any:
+    return t[tuple(slice(0, 1) for _ in t.shape)]
+
+
+def torch_runs(case: tuple[Any, ...]) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
+    """The same calls for PyTorch, in both memory formats."""
+    import torch
+    import torch.nn.functional as F
+
+    torch.set_num_threads(int(os.environ["BENCHMARK_THREADS"]))
+    _, n, rows, c, k, f, stride = case
+    runs = {}
+    for name, memory in (("NCHW", torch.contiguous_format), ("NHWC", torch.channels_last)):
+        x = torch.randn(n, c, rows, rows).contiguous(memory_format=memory).requires_grad_()
+        inputs, pad = [x], k // 2 if k > stride or stride == 1 else 0
+        if f == "max":
+            call = lambda x=x, pad=pad: F.max_pool2d(x, k, stride, pad)  # noqa: E731
+        elif f == "avg":
+            call = lambda x=x, pad=pad: F.avg_pool2d(x, k, stride, pad, count_include_pad=False)  # noqa: E731
+        else:
+            w = torch.randn(*((f, c, k, k) if f else (c, 1, k, k)))
+            w = w.contiguous(memory_format=memory).requires_grad_()
+            inputs.append(w)
+            call = lambda x=x, w=w, pad=pad: F.conv2d(x, w, None, stride, pad, 1, 1 if f else c)  # noqa: E731
+        g = torch.randn_like(call())
+        both = lambda call=call, inputs=inputs, g=g: torch.autograd.grad(call(), inputs, g)  # noqa: E731
+        runs[name] = (call, both)
+    return runs
+
+
+def worker(framework: str) -> None:
+    """Answer each line of standard input, the number of a case, with a line of times in seconds."""
+    runs: dict[str, Any] = {}
+    current = None
+    for line in sys.stdin:
+        if line != current:
+            runs = {"kcore": kcore_runs, "torch": torch_runs}[framework](CASES[int(line)])
+            current = line
+            for both in runs.values():
+                for call in both:
+                    call()
+        times = {}
+        for name, both in runs.items():
+            times[name] = []
+            for call in both:
+                start = time.perf_counter()
+                call()
+                times[name].append(time.perf_counter() - start)
+        print(json.dumps(times), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--torch-python", default=sys.executable, help="Python of an environment with PyTorch")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--cases", type=int, nargs="*", help="numbers of the cases to run; by default all")
+    parser.add_argument("--worker", choices=("kcore", "torch"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        worker(options.worker)
+        return
+    environment = {**os.environ, "BENCHMARK_THREADS": str(len(os.sched_getaffinity(0)))}
+    processes = {
+        name: subprocess.Popen(
+            [python, os.path.abspath(__file__), "--worker", name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for name, python in (("kcore", sys.executable), ("torch", options.torch_python))
+    }
+    print("| case | (N, H, W, C), filters | kcore fwd | torch fwd | kcore fwd+bwd | torch fwd+bwd | ratio | limit |")
+    print("|---|---|---|---|---|---|---|---|")
+    for number in options.cases if options.cases is not None else range(len(CASES)):
+        best: dict[str, list[float]] = {}
+        for _ in range(options.rounds):
+            for process in processes.values():
+                assert process.stdin is not None and process.stdout is not None
+                print(number, file=process.stdin, flush=True)
+                for name, times in json.loads(process.stdout.readline()).items():
+                    best[name] = [min(a, b) for a, b in zip(times, best.get(name, times))]
+        report(number, best)
+    for process in processes.values():
+        process.communicate("")
+
+
+def report(number: int, best: dict[str, list[float]]) -> None:
+    name, n, rows, c, _, f, _ = CASES[number]
+    ours = best.pop("kcore")
+    theirs = min(best, key=lambda key: best[key][1])
+    forward = min(times[0] for times in best.values())
+    limit = LIMITS[number]
+    print(
+        f"| {name} | ({n}, {rows}, {rows}, {c}), {f or c} | {1e3 * ours[0]:.1f} ms | {1e3 * forward:.1f} ms "
+        f"| {1e3 * ours[1]:.1f} ms | {1e3 * best[theirs][1]:.1f} ms ({theirs}) | {ours[1] / best[theirs][1]:.2f} "
+        f"| {limit or ''} |",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
