@@ -60,20 +60,21 @@ def lstm_sequence(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> Calla
         calls.append(partial(np.equal, mask, 0, masked))
     due, end = forward.emit(outputs, last_h)
     outer = GATES[attrs["activation"]]
+    steps: list[Call] = []
     for t in range(seq.steps):
         now, c, h = kept[t], kept[t + 1][_C], forward.h[t + 1]
-        calls += forward.begin_step(t)
+        steps += forward.begin_step(t)
         for index, group in enumerate(seq.groups):
-            calls += forward.product(t, index, now[group.first : group.first + len(group.blocks)])
-        calls += _lstm_activations(attrs, now, spare)
-        calls.append(partial(np.multiply, now[1:3], now[_G : _C + 1], product))
-        calls.append(partial(np.add, product[0], product[1], c))
-        calls += outer_of_state(outer, c, now[_Y], spare[3])
-        calls.append(partial(np.multiply, now[_O], now[_Y], h))
+            steps += forward.product(t, index, now[group.first : group.first + len(group.blocks)])
+        steps += _lstm_activations(attrs, now, spare)
+        steps.append(partial(np.multiply, now[1:3], now[_G : _C + 1], product))
+        steps.append(partial(np.add, product[0], product[1], c))
+        steps += outer_of_state(outer, c, now[_Y], spare[3])
+        steps.append(partial(np.multiply, now[_O], now[_Y], h))
         if masked is not None:
-            calls += forward.hold(t, [(c, now[_C]), (h, forward.h[t])], masked)
-        calls += due.get(t, [])
-    calls += end
+            steps += forward.hold(t, [(c, now[_C]), (h, forward.h[t])], masked)
+        steps += due.get(t, [])
+    calls += [seq.in_steps(steps), *end]
     if last_c is not None:
         calls.append(partial(np.copyto, last_c, kept[seq.steps][_C].T))
     return partial(run_all, calls)
@@ -103,27 +104,28 @@ def lstm_sequence_grad(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> 
     keep = StepMask(seq)
     calls = backward.prepare + keep.prepare + set_state(dc, seq.operands.get("g_c"))
     carried = dc  # where the gradient of the cell state comes from
+    steps: list[Call] = []
     for lo, hi in reversed(seq.chunks()):
         part = factors[: hi - lo]
-        calls += _lstm_factors(attrs, reserve[lo:hi], part)
-        calls += keep.mask_factors(lo, hi, part[:, :5], part[:, 5])
+        steps += _lstm_factors(attrs, reserve[lo:hi], part)
+        steps += keep.mask_factors(lo, hi, part[:, :5], part[:, 5])
         copies, incoming = backward.output_gradients(lo, hi)
-        calls += copies
+        steps += copies
         for t in reversed(range(lo, hi)):
             step = part[t - lo]
             if incoming is not None:
-                calls.append(partial(np.add, backward.dh, incoming[t - lo], backward.dh))
-            calls += keep.save(t, backward.dh)
-            calls.append(partial(np.multiply, step[:2], backward.dh, step[:2]))
-            calls.append(partial(np.add, carried, step[0], dc))
-            calls.append(partial(np.multiply, step[2:], dc, step[2:]))
+                steps.append(partial(np.add, backward.dh, incoming[t - lo], backward.dh))
+            steps += keep.save(t, backward.dh)
+            steps.append(partial(np.multiply, step[:2], backward.dh, step[:2]))
+            steps.append(partial(np.add, carried, step[0], dc))
+            steps.append(partial(np.multiply, step[2:], dc, step[2:]))
             carried = step[5]
-            calls += backward.to_previous_state(step[1:5])
-            calls += keep.restore(backward.dh)
-        calls.append(partial(np.copyto, dc, carried))
+            steps += backward.to_previous_state(step[1:5])
+            steps += keep.restore(backward.dh)
+        steps.append(partial(np.copyto, dc, carried))
         carried = dc
-        calls.append(backward.collect(lo, hi, part[:, 1:5]))
-    calls += backward.finish()
+        steps.append(backward.collect(lo, hi, part[:, 1:5]))
+    calls += [seq.in_steps(steps), *backward.finish()]
     if backward.outs.get("c0") is not None:
         calls.append(partial(np.copyto, backward.outs["c0"], dc.T))
     return partial(run_all, calls)
@@ -208,18 +210,21 @@ def rnn_sequence(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> Callab
     if mask is not None:
         calls.append(partial(np.equal, mask, 0, masked))
     due, end = forward.emit(outputs, last_h)
-    z = seq.scratch((1, seq.units, seq.batch))
+    z = seq.scratch((seq.units, seq.batch))
+    steps: list[Call] = []
     for t in range(seq.steps):
         h = forward.h[t + 1]
-        y = z if reserve is None else reserve[t]
-        calls += forward.begin_step(t)
-        calls += forward.product(t, 0, y)
-        calls += gate.apply(y[0], y[0], spare)
-        calls.append(partial(np.copyto, h, y[0]))
+        y = z if reserve is None else reserve[t, 0]
+        steps += forward.begin_step(t)
+        steps += forward.product(t, 0, y)
+        if reserve is None:
+            steps += gate.apply(y, h, spare)
+        else:
+            steps += [*gate.apply(y, y, spare), partial(np.copyto, h, y)]
         if masked is not None:
-            calls += forward.hold(t, [(h, forward.h[t])], masked)
-        calls += due.get(t, [])
-    return partial(run_all, calls + end)
+            steps += forward.hold(t, [(h, forward.h[t])], masked)
+        steps += due.get(t, [])
+    return partial(run_all, [*calls, seq.in_steps(steps), *end])
 
 
 @numpy_kernel("rnn_sequence_grad")
@@ -231,19 +236,20 @@ def rnn_sequence_grad(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> C
     factors = seq.scratch((seq.chunk, 1, seq.units, seq.batch))
     keep = StepMask(seq)
     calls = backward.prepare + keep.prepare
+    steps: list[Call] = []
     for lo, hi in reversed(seq.chunks()):
         part = factors[: hi - lo]
-        calls += GATES[attrs["activation"]].derivative(reserve[lo:hi], part)
-        calls += keep.mask_factors(lo, hi, part)
+        steps += GATES[attrs["activation"]].derivative(reserve[lo:hi], part)
+        steps += keep.mask_factors(lo, hi, part)
         copies, incoming = backward.output_gradients(lo, hi)
-        calls += copies
+        steps += copies
         for t in reversed(range(lo, hi)):
             step = part[t - lo]
             if incoming is not None:
-                calls.append(partial(np.add, backward.dh, incoming[t - lo], backward.dh))
-            calls += keep.save(t, backward.dh)
-            calls.append(partial(np.multiply, step[0], backward.dh, step[0]))
-            calls += backward.to_previous_state(step)
-            calls += keep.restore(backward.dh)
-        calls.append(backward.collect(lo, hi, part))
-    return partial(run_all, calls + backward.finish())
+                steps.append(partial(np.add, backward.dh, incoming[t - lo], backward.dh))
+            steps += keep.save(t, backward.dh)
+            steps.append(partial(np.multiply, step[0], backward.dh, step[0]))
+            steps += backward.to_previous_state(step)
+            steps += keep.restore(backward.dh)
+        steps.append(backward.collect(lo, hi, part))
+    return partial(run_all, [*calls, seq.in_steps(steps), *backward.finish()])

@@ -58,45 +58,48 @@ def gru_sequence(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> Callab
         calls.append(partial(np.equal, mask, 0, masked))
     due, end = forward.emit(outputs, last_h)
     gates = _gates_reset_after if attrs["reset_after"] else _gates
+    steps: list[Call] = []
     for t in range(seq.steps):
         now, h, new = kept[0 if reserve is None else t], forward.h[t], forward.h[t + 1]
-        calls += forward.begin_step(t)
-        calls += gates(forward, t, now, spare, attrs)
+        steps += forward.begin_step(t)
+        steps += gates(forward, t, now, spare, attrs)
         if reserve is not None:
-            calls.append(partial(np.copyto, now[-1], h))
-        calls.append(partial(np.subtract, h, now[0], spare[0]))
-        calls.append(partial(np.multiply, spare[0], now[1], spare[0]))
-        calls.append(partial(np.add, now[0], spare[0], new))
+            steps.append(partial(np.copyto, now[-1], h))
+        steps.append(partial(np.subtract, h, now[0], spare[0]))
+        steps.append(partial(np.multiply, spare[0], now[1], spare[0]))
+        steps.append(partial(np.add, now[0], spare[0], new))
         if masked is not None:
-            calls += forward.hold(t, [(new, h)], masked)
-        calls += due.get(t, [])
-    return partial(run_all, calls + end)
+            steps += forward.hold(t, [(new, h)], masked)
+        steps += due.get(t, [])
+    return partial(run_all, [*calls, seq.in_steps(steps), *end])
 
 
 def _gates(forward: Forward, t: int, now: Array, spare: Array, attrs: dict[str, Any]) -> list[Call]:
     """Calls that compute candidate, z and r of step t into ``now``; the state is reset before its product."""
     inner, outer = GATES[attrs["recurrent_activation"]], GATES[attrs["activation"]]
+    candidate, gates = now[0], now[1:3]
     calls: list[Call] = []
     for index, group in enumerate(forward.seq.groups[1:], start=1):
         calls += forward.product(t, index, now[group.first : group.first + len(group.blocks)])
-    calls += inner.apply(now[1:3], now[1:3], spare)
+    calls += inner.apply(gates, gates, spare)
     operand, mask = forward.states[0][t, : forward.seq.units], forward.seq.groups[0].recurrent_mask
     calls.append(partial(np.multiply, now[2], forward.h[t], operand))
     if mask is not None:
         calls.append(partial(np.multiply, operand, mask.T, operand))
-    return calls + forward.product(t, 0, now[:1]) + outer.apply(now[0], now[0], spare[0])
+    return calls + forward.product(t, 0, candidate) + outer.apply(candidate, candidate, spare[0])
 
 
 def _gates_reset_after(forward: Forward, t: int, now: Array, spare: Array, attrs: dict[str, Any]) -> list[Call]:
     """The same where the product of the state is reset, not the state."""
     inner, outer = GATES[attrs["recurrent_activation"]], GATES[attrs["activation"]]
+    candidate, gates = now[0], now[1:3]
     calls: list[Call] = []
     for index, group in enumerate(forward.seq.groups):
         calls += forward.product(t, index, now[group.first : group.first + len(group.blocks)])
-    calls += inner.apply(now[1:3], now[1:3], spare)
+    calls += inner.apply(gates, gates, spare)
     calls.append(partial(np.multiply, now[2], now[3], spare[0]))
-    calls.append(partial(np.add, now[0], spare[0], now[0]))
-    return calls + outer.apply(now[0], now[0], spare[0])
+    calls.append(partial(np.add, candidate, spare[0], candidate))
+    return calls + outer.apply(candidate, candidate, spare[0])
 
 
 @numpy_kernel("gru_sequence_grad")
@@ -113,31 +116,32 @@ def gru_sequence_grad(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> C
     reset = seq.scratch((seq.units, seq.batch))
     keep = StepMask(seq)
     calls = backward.prepare + keep.prepare
+    steps: list[Call] = []
     for lo, hi in reversed(seq.chunks()):
         part, kept = factors[: hi - lo], reserve[lo:hi]
-        calls += _factors(attrs, kept, part)
+        steps += _factors(attrs, kept, part)
         if not after:
-            calls += _operand_of_candidate(backward, lo, hi, kept)
-        calls += keep.mask_factors(lo, hi, part if after else part[:, :3])
+            steps += _operand_of_candidate(backward, lo, hi, kept)
+        steps += keep.mask_factors(lo, hi, part if after else part[:, :3])
         copies, incoming = backward.output_gradients(lo, hi)
-        calls += copies
+        steps += copies
         for t in reversed(range(lo, hi)):
             step, dh = part[t - lo], backward.dh
             if incoming is not None:
-                calls.append(partial(np.add, dh, incoming[t - lo], dh))
-            calls += keep.save(t, dh)
+                steps.append(partial(np.add, dh, incoming[t - lo], dh))
+            steps += keep.save(t, dh)
             direct = step if after else step[:3]
-            calls.append(partial(np.multiply, direct, dh, direct))
+            steps.append(partial(np.multiply, direct, dh, direct))
             if not after:
-                calls += backward.to_state(0, step[1:2], reset)
-                calls.append(partial(np.multiply, step[3:], reset, step[3:]))
-            calls += backward.to_previous_state(step[1 : 1 + seq.blocks])
-            calls.append(partial(np.add, dh, step[0], dh))
+                steps += backward.to_state(0, step[1:2], reset)
+                steps.append(partial(np.multiply, step[3:], reset, step[3:]))
+            steps += backward.to_previous_state(step[1 : 1 + seq.blocks])
+            steps.append(partial(np.add, dh, step[0], dh))
             if not after:
-                calls.append(partial(np.add, dh, step[4], dh))
-            calls += keep.restore(dh)
-        calls.append(backward.collect(lo, hi, part[:, 1 : 1 + seq.blocks]))
-    return partial(run_all, calls + backward.finish())
+                steps.append(partial(np.add, dh, step[4], dh))
+            steps += keep.restore(dh)
+        steps.append(backward.collect(lo, hi, part[:, 1 : 1 + seq.blocks]))
+    return partial(run_all, [*calls, seq.in_steps(steps), *backward.finish()])
 
 
 def _factors(attrs: dict[str, Any], kept: Array, out: Array) -> list[Call]:

@@ -25,12 +25,17 @@ from typing import Any
 import numpy as np
 
 from kcore.ops.recurrent import named_operands
-from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call
+from kcore.runtime import blas
+from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call, run_all
 
 Array = Any
 
 FUSE_BATCH = 16
 """From this batch size on the input product is part of each step's product."""
+
+THREADED_FLOPS = 1 << 22
+"""Smaller products of a step are made by one thread of BLAS: two threads gain little on them, and where another process
+holds one of the cores, their waiting for each other took 40 times as long as the product."""
 
 CHUNK_ELEMENTS = 1 << 14
 """Work that is done for several steps at once takes so many steps that one gate has about this many elements: enough
@@ -141,6 +146,13 @@ class Sequence:
         """Ranges of steps that are treated together."""
         return [(lo, min(lo + self.chunk, self.steps)) for lo in range(0, self.steps, self.chunk)]
 
+    def in_steps(self, calls: list[Call]) -> Call:
+        """One call for the calls of all steps, with as many threads of BLAS as a step's products are worth."""
+        columns = max(group.weights.shape[1] for group in self.groups)
+        if 2 * columns * self.units * self.batch >= THREADED_FLOPS:
+            return partial(run_all, calls)
+        return partial(_run_on_one_thread, calls)
+
     # -- weights -------------------------------------------------------------------------------------------
     def pack_weights(self, backward: bool = False) -> list[Call]:
         """Calls that gather the weights of each group, scaled as its activations want them."""
@@ -171,6 +183,11 @@ class Sequence:
         """The mask as seen in processing order, ``(steps, batch)``, or None."""
         mask = self.operands.get("mask")
         return None if mask is None else self.in_time(mask)
+
+
+def _run_on_one_thread(calls: list[Call]) -> None:
+    with blas.single_thread():
+        run_all(calls)
 
 
 def _gate(weights: Array, gate: int, units: int) -> Array:
