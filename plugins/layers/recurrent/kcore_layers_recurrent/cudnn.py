@@ -71,6 +71,20 @@ class _CuDNNRNN(RNN):
         """All outputs and the last states."""
         raise NotImplementedError
 
+    def plain_kernels(self) -> tuple[Any, Any]:
+        """The two kernels as `LSTM` and `GRU` have them.
+
+        cuDNN multiplies with the transposed matrix of each gate; the input kernel is kept under the untransposed
+        shape all the same, so that files can be exchanged with the original.
+        """
+        units = self.units
+        own = [self.kernel[:, g * units : (g + 1) * units] for g in range(self.gates)]
+        kernel = [K.transpose(K.reshape(block, (units, -1))) for block in own]
+        recurrent_kernel = [
+            K.transpose(self.recurrent_kernel[:, g * units : (g + 1) * units]) for g in range(self.gates)
+        ]
+        return K.concatenate(kernel, axis=1), K.concatenate(recurrent_kernel, axis=1)
+
     def get_config(self) -> dict[str, Any]:
         own = {"units": self.units, **weight_config(self, WEIGHT_KEYS)}
         sequence = self.sequence_config()
@@ -114,7 +128,7 @@ class CuDNNGRU(_CuDNNRNN):
 
     def run(self, inputs: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         outputs, h = recurrent.gru(
-            inputs, self.kernel, self.recurrent_kernel, K.reshape(self.bias, (2, 3 * self.units)),
+            inputs, *self.plain_kernels(), K.reshape(self.bias, (2, 3 * self.units)),
             initial_state=states[0], activation="tanh", recurrent_activation="sigmoid",
             reset_after=True, go_backwards=self.go_backwards,
         )  # fmt: skip
@@ -166,7 +180,7 @@ class CuDNNLSTM(_CuDNNRNN):
     def run(self, inputs: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         bias = self.bias[: 4 * self.units] + self.bias[4 * self.units :]
         outputs, h, c = recurrent.lstm(
-            inputs, self.kernel, self.recurrent_kernel, bias, initial_state=tuple(states),
+            inputs, *self.plain_kernels(), bias, initial_state=tuple(states),
             activation="tanh", recurrent_activation="sigmoid", go_backwards=self.go_backwards,
         )  # fmt: skip
         return outputs, [h, c]

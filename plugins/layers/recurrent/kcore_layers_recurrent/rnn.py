@@ -148,7 +148,7 @@ class RNN(Layer):
         if isinstance(input_shape, list):
             input_shape = input_shape[0]
         fixed = input_shape[0] if self.stateful else None
-        self.input_spec = [InputSpec(shape=(fixed, None, *input_shape[2:]))]
+        self.input_spec = [InputSpec(shape=(fixed, None, *input_shape[2:])), *as_list(self.input_spec)[1:]]
         if isinstance(self.cell, Layer) and not self.cell.built:
             step_shape = (input_shape[0], *input_shape[2:])
             self.cell.build([step_shape, *constants] if constants else step_shape)
