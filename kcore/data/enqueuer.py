@@ -7,9 +7,11 @@ own, so nothing has to be told to end, and the order is that of the calls.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,12 @@ from kcore.data.sequence import Sequence
 from kcore.data.workers import Pool, ProcessWorkers
 from kcore.errors import DataError
 
-_END = "end of the generator"
+
+@dataclass(frozen=True)
+class _End:
+    """Given instead of a batch when the generator (of a process) has ended."""
+
+    process: int
 
 
 class SequenceEnqueuer:
@@ -245,18 +252,18 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         if self._pool is None:
             yield from self._in_this_thread()
             return
+        ended: set[int] = set()
         self._read_ahead()
         while self._pending:
             batch = self._pending.popleft().result()
-            if isinstance(batch, str) and batch == _END:
-                # One of several processes may be at its end before the others: give what was asked of them.
-                while self._pending:
-                    rest = self._pending.popleft().result()
-                    if not (isinstance(rest, str) and rest == _END):
-                        yield rest
-                return
+            if isinstance(batch, _End):
+                # One of several processes may be at its end before the others.
+                ended.add(batch.process)
+                if len(ended) == (self.workers if self._processes is not None else 1):
+                    return
             self._read_ahead()
-            yield batch
+            if not isinstance(batch, _End):
+                yield batch
 
     def _in_this_thread(self) -> Iterator[Any]:
         for batch in self._generator:
@@ -274,4 +281,4 @@ def _next_of(generator: Iterator[Any], _: Any = None) -> Any:
     try:
         return next(generator)
     except StopIteration:
-        return _END
+        return _End(os.getpid())

@@ -54,7 +54,7 @@ def test_loss_weights_may_be_variables(two_outputs, rng):
     factor = K.variable(1.0)
     two_outputs.compile("sgd", "mse", loss_weights={"a": factor})
     data = batch(rng)
-    total, a, b = two_outputs.test_on_batch(*data)
+    total, a, _ = two_outputs.test_on_batch(*data)
     K.set_value(factor, 4.0)
     assert two_outputs.test_on_batch(*data)[0] == pytest.approx(total + 3 * a)
 

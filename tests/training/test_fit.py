@@ -92,7 +92,8 @@ def test_each_sample_once_an_epoch_and_in_new_order():
 def test_two_runs_with_one_seed_are_equal_to_the_bit(classification):
     def run():
         np.random.seed(11)
-        model = Sequential([Dense(8, activation="relu", input_shape=(4,)), Dropout(0.5), Dense(3, activation="softmax")])
+        layers = [Dense(8, activation="relu", input_shape=(4,)), Dropout(0.5), Dense(3, activation="softmax")]
+        model = Sequential(layers)
         model.compile("adam", "categorical_crossentropy")
         history = model.fit(*classification, batch_size=6, epochs=3, verbose=0)
         return history.history["loss"], model.predict(classification[0])
@@ -123,7 +124,7 @@ def test_validation_data(classifier, classification, rng):
         loss, accuracy = classifier.evaluate(x[:5], y[:5], verbose=0, sample_weight=sample_weight)
         assert history["val_loss"] == [pytest.approx(loss)]
         assert history["val_acc"] == [pytest.approx(accuracy)]
-    with pytest.raises(DataError, match="must contain 2 .* or 3"):
+    with pytest.raises(DataError, match=r"must contain 2 .* or 3"):
         classifier.fit(x, y, validation_data=(x,), verbose=0)
 
 
@@ -339,7 +340,7 @@ def test_stateful_models_keep_their_state():
     model.reset_states()
     model.compile("sgd", "mae")
     assert model.evaluate(zeros, zeros, batch_size=2, verbose=0) == 1
-    with pytest.raises(DataError, match="can be divided by the batch size. Found: 5 samples. Batch size: 2"):
+    with pytest.raises(DataError, match=r"can be divided by the batch size. Found: 5 samples. Batch size: 2"):
         model.predict(zeros[:5], batch_size=2)
     with pytest.raises(DataError, match="can be divided"):
         model.fit(zeros[:5], zeros[:5], batch_size=2, verbose=0)
