@@ -130,9 +130,10 @@ def _choice_for(kind: str, name: str) -> Choice:
         choice = _choose(kind, name)
     if choice is None:
         raise not_installed(kind, name, names(kind))
-    distribution = discovery.index().distributions.get(choice.entry.distribution)
-    if distribution is not None:  # not the core's own, nor removed by another thread's refresh
-        policy.require_api(choice.entry, distribution)
+    if choice.entry.distribution != CORE:
+        distribution = discovery.index().distributions.get(choice.entry.distribution)
+        if distribution is not None:  # another thread's refresh may have dropped it
+            policy.require_api(choice.entry, distribution)
     return choice
 
 
