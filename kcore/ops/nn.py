@@ -18,7 +18,8 @@ def bias_add(x: Any, bias: Any, data_format: str) -> Tensor:
 
     Args:
         x: ``(batch, ..., channels)``, or ``(batch, channels, ...)`` with "channels_first".
-        bias: ``(channels,)``, or ``(..., channels)`` with as many dimensions as a sample (last in both formats).
+        bias: ``(channels,)``, or ``(..., channels)`` with as many dimensions as a sample (last in both formats;
+            "channels_first" reads its numbers in order as ``(channels, ...)``: a reshape, not a transposition).
 
     Raises:
         ShapeError: the bias has another rank.
@@ -34,9 +35,8 @@ def bias_add(x: Any, bias: Any, data_format: str) -> Tensor:
         if bias.ndim == 1:
             bias = reshape(bias, (1, dim_of(bias, 0)) + (1,) * (x.ndim - 2))
         else:
-            from kcore.ops.movement import transpose
-
-            bias = transpose(bias, (bias.ndim - 1, *range(bias.ndim - 1)))
+            # The original reshapes here, and the biases in saved channels_first models were trained that way.
+            bias = reshape(bias, (dim_of(bias, bias.ndim - 1), *(dim_of(bias, i) for i in range(bias.ndim - 1))))
     channels = x.shape[1 if data_format == "channels_first" and x.ndim > 2 else -1]
     given = bias.shape[-1] if bias.ndim <= 1 or data_format == "channels_last" else None
     if None not in (channels, given) and given not in (channels, 1):

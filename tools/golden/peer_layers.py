@@ -59,4 +59,8 @@ def spatial_rank_to_move(node: Any) -> int:
 def build(layer: dict[str, Any], precision: str, custom_objects: dict[str, Any]) -> Any:
     """The tf-keras layer of a (2.1.6) configuration."""
     keras.backend.set_floatx(precision)
-    return keras.layers.deserialize(translate(layer), custom_objects=custom_objects)
+    built = keras.layers.deserialize(translate(layer), custom_objects=custom_objects)
+    for direction in ("forward_layer", "backward_layer"):
+        if hasattr(built, direction):  # A later Bidirectional gives zeros at masked steps, 2.1.6 the last output.
+            getattr(built, direction).zero_output_for_mask = False
+    return built
