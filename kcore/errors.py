@@ -88,6 +88,10 @@ class DataError(KcoreError, ValueError):
     argument: str | None = None
 
 
+class LabelError(DataError, IndexError):
+    """A class number is negative, or not below the number of classes."""
+
+
 class WorkerError(KcoreError, RuntimeError):
     """A worker process that prepares batches died, or raised something that cannot be sent."""
 
@@ -133,6 +137,21 @@ class DownloadError(KcoreError, OSError):
 
     url: str | None = None
     path: str | None = None
+
+
+class ArchiveError(KcoreError, ValueError, OSError):
+    """An archive is damaged, or a member of it would be written outside its folder."""
+
+    path: str | None = None
+    member: str | None = None
+
+
+class PlotPackageError(KcoreError, ImportError):
+    """A picture cannot be drawn: a Python package for it is not installed."""
+
+
+class PlotProgramError(KcoreError, OSError):
+    """A picture cannot be drawn: Graphviz is not installed, or failed."""
 
 
 # --- configuration -----------------------------------------------------------------------------
