@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kcore.engine.layer import Layer
-from kcore.errors import KcoreError, SavedModelError
+from kcore.errors import KcoreError, PluginError, SavedModelError
 from kcore.plugins import registry
 from kcore.plugins.objects import deserialize_keras_object, serialize_keras_object
 
@@ -42,9 +42,9 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     description = {"class_name": class_name, "config": config["config"]}
     try:
         layer = deserialize_keras_object(description, registry.mapping("layers"), custom_objects, "layer")
-    except (KcoreError, RecursionError):
+    except (PluginError, SavedModelError, RecursionError):
         raise
-    except (TypeError, KeyError, AttributeError, IndexError) as error:
+    except (KcoreError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise SavedModelError(
             f"The layer {_name_in(config['config'])!r} ({class_name}) cannot be made from its configuration: "
             f"{type(error).__name__}: {error}. Given: {config['config']!r:.300}"

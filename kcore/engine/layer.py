@@ -188,7 +188,6 @@ class Layer(Connected, Tracked):
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
             self._initial_weights = None
-        self.assert_input_compatibility(unpack_singleton(inputs))  # `build` may have set `input_spec`
 
     def _apply(self, inputs: Any, kwargs: dict[str, Any], record: CallRecord) -> Any:
         input_list = to_list(inputs)
