@@ -29,7 +29,15 @@ OLD_PATHS: dict[str, tuple[str, ...]] = {
     },
     **{
         f"kcore.utils.{name}": ("kcore.utils",)
-        for name in ("data_utils", "generic_utils", "io_utils", "layer_utils", "np_utils", "test_utils", "vis_utils")
+        for name in (
+            "conv_utils",
+            "data_utils",
+            "generic_utils",
+            "io_utils",
+            "layer_utils",
+            "np_utils",
+            "test_utils",
+            "vis_utils",
+        )
     },
-    "kcore.utils.conv_utils": ("kcore.shapes", "kcore.utils"),
 }
