@@ -52,7 +52,7 @@ def broadcast_shapes(op: str, *specs: Spec) -> Shape:
     dims: list[int | None] = []
     for axis in range(-ndim, 0):
         known = {s.shape[axis] for s in specs if s.ndim >= -axis}
-        sizes = known - {1, None}
+        sizes = {n for n in known if n is not None and n != 1}
         if len(sizes) > 1:
             shapes = " and ".join(str(s) for s in specs)
             raise ShapeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from kcore.errors import ShapeError
 from kcore.graph import Node, Op, Spec, Tensor, apply, register
@@ -14,7 +14,7 @@ from kcore.ops.reduce import reduce_sum
 
 
 class _Softmax(Op):
-    inplace = (0,)
+    inplace: ClassVar[tuple[int, ...]] = (0,)
 
     def infer(self, x: Spec, *, axis: int) -> Spec:  # type: ignore[override]
         require_float(self.name, x)

@@ -103,7 +103,13 @@ unary("sin", normal(2, 3), np.sin)
 unary("cos", normal(2, 3), np.cos)
 unary("tanh", normal(2, 3), np.tanh)
 unary("sigmoid", normal(2, 3), sigmoid)
-unary("relu", away(2, 3), lambda x: np.maximum(x, 0))
+case("relu", lambda x: apply("relu", x), away(2, 3), lambda x: np.maximum(x, 0), ("relu", "relu_grad"))
+case(
+    "relu_grad",
+    lambda g: apply("relu_grad", np.array([0.0, 2.0, 0.0, 1e-30], "float32"), g),
+    away(4),
+    lambda g: g * [0, 1, 0, 1],
+)
 unary("leaky_relu", away(2, 3), lambda x: np.where(x > 0, x, 0.3 * x), alpha=0.3)
 unary("elu", away(2, 3), lambda x: np.where(x > 0, x, 0.7 * np.expm1(x)), alpha=0.7)
 unary("softplus", away(2, 3), lambda x: np.log1p(np.exp(x)))

@@ -95,6 +95,14 @@ def test_subgradients() -> None:
         assert_array_equal(b, [0, 0])
 
 
+def test_relu_gradient_of_large_single_precision_tensors() -> None:
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 300, 100)).astype("float32")
+    x[:5] = [[0.0], [-0.0], [1e-40], [np.inf], [-np.inf]]
+    (gx, _) = grad(lambda a, b: O.relu(a) * b, x, w)
+    assert_array_equal(gx, np.where(x > 0, w, 0))
+
+
 def test_extrema_share_the_gradient_among_ties() -> None:
     x = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
     assert_allclose(grad(lambda t: O.reduce_max(t, 1), x)[0], [[0, 0.5, 0.5], [1 / 3] * 3])

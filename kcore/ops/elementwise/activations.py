@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from kcore.graph import Node, Tensor, apply, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, register
 from kcore.ops.elementwise.base import Unary, UnaryFloat
 from kcore.ops.elementwise.logical import cast
 from kcore.ops.elementwise.unary import clip
@@ -28,7 +28,7 @@ class Relu(Unary):
     name = "relu"
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
-        return [g * (node.outputs[0] > 0)]
+        return [apply("relu_grad", node.outputs[0], g)]
 
     def kernel(self, xp: Any, out: Any, x: Any) -> None:  # type: ignore[override]
         xp.maximum(x, out.dtype.type(0), out=out)
@@ -38,6 +38,25 @@ class Relu(Unary):
 
     def simplify(self, node: Node) -> Tensor | None:
         return node.inputs[0] if node.inputs[0].node.op.name in ("relu", "sigmoid", "abs", "exp", "softmax") else None
+
+
+@register
+class ReluGrad(Op):
+    """``g`` where the rectified ``y`` is positive, else 0: the gradient of ``relu``."""
+
+    name = "relu_grad"
+    elementwise = True
+    inplace = (0,)
+    zero_in = (1,)
+
+    def infer(self, y: Spec, g: Spec) -> Spec:  # type: ignore[override]
+        return g
+
+    def vjp(self, node: Node, gg: Tensor) -> Grads:  # type: ignore[override]
+        return [None, apply("relu_grad", node.inputs[0], gg)]
+
+    def kernel(self, xp: Any, out: Any, y: Any, g: Any) -> None:  # type: ignore[override]
+        xp.multiply(g, y > 0, out=out)
 
 
 @register

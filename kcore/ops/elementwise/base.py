@@ -21,7 +21,7 @@ class Elementwise(Op):
     """
 
     elementwise = True
-    inplace = (0,)
+    inplace: ClassVar[tuple[int, ...]] = (0,)
     ufunc: ClassVar[str] = ""
     in_output_dtype: ClassVar[bool] = True
 

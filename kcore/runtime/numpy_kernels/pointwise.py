@@ -39,6 +39,27 @@ def relu(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
     return partial(_clip, x, _bound(x.dtype, 0.0), _bound(x.dtype, np.inf), out=out)
 
 
+@numpy_kernel("relu_grad")
+def relu_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
+    """On the bits: the sign of ``0 - y``, shifted through, is a mask of all ones where y is positive, else of zeros
+    (also for -0). Half the time of a product with booleans, and 0 even where g is infinite."""
+    (y, g), (out,) = ins, outs
+    if out.dtype != np.float32 or y.dtype != out.dtype or g.dtype != out.dtype or np.may_share_memory(out, g):
+        return get_op("relu_grad").bind(ctx, outs, ins, attrs)
+    try:
+        mask, bits = out.view(np.int32), g.view(np.int32)
+    except ValueError:  # a view whose last axis has gaps
+        return get_op("relu_grad").bind(ctx, outs, ins, attrs)
+    zero, places = np.array(0, np.float32), np.array(31, np.int32)
+
+    def run() -> None:
+        np.subtract(zero, y, out)
+        np.right_shift(mask, places, mask)
+        np.bitwise_and(mask, bits, mask)
+
+    return run
+
+
 _LOWEST = {"float16": -11.0, "float32": -87.0, "float64": -708.0}  # below it e ** -x overflows
 
 
