@@ -214,7 +214,7 @@ S = (3, 4)
         (lambda x: O.exp(1 * x + 0), ["exp"]),
         (lambda x: O.exp(x - 0), ["exp"]),
         (lambda x: O.exp(x / 1), ["exp"]),
-        (lambda x: O.exp(-(-x)), ["exp"]),
+        (lambda x: O.exp(apply("negative", -x)), ["exp"]),
         (lambda x: x * -1, ["negative"]),
         (lambda x: x + (-O.exp(x)), ["exp", "subtract"]),
         (lambda x: x**2, ["square"]),
