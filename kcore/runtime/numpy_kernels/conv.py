@@ -11,6 +11,7 @@ What was measured (benchmarks/README.md has the table) and made the rules here:
 - With few input channels (a stem on RGB images) that product would be a few columns wide, far below peak. There the
   product goes the other way, kernel @ g^T, and its rows are added into planes of the input.
 - A 1x1 kernel needs no patches at all.
+- 3x3 kernels between many channels are convolved in a transformed domain: `winograd.py`.
 - Partial sums of the kernel's gradient belong to fixed ranges of blocks, so that equal runs are equal to the bit.
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from kcore.runtime import parallel
+from kcore.runtime.numpy_kernels import winograd
 from kcore.runtime.numpy_kernels.table import numpy_kernel
 from kcore.runtime.numpy_kernels.windows import (
     Block,
@@ -83,6 +85,8 @@ def conv_kernel_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     window = attrs_window(attrs, x.shape[1:-1], attrs["kernel_size"])
     dw = outs[0].reshape(-1, g.shape[-1])
     x5, g5 = expand(x), expand(g)
+    if winograd.applies(window, x5, g5):
+        return winograd.reduce(ctx, x5, g5, dw, window)
     blocks = cut(g5.shape, _positions(window.taps * x.shape[-1] * x.itemsize, g5))
     patches = _patches(ctx, x5, window, g5.shape[:4], blocks)
     rows = _Rows(ctx, g5, _most(blocks, g5.shape))
@@ -205,6 +209,8 @@ class _Rows:
 
 def _gather(ctx: Any, x: np.ndarray, matrix: np.ndarray, y: np.ndarray, window: Window, prepare: Run) -> Run:
     """``y = patches(x) @ matrix`` block by block; ``y`` may have any strides."""
+    if winograd.applies(window, x, y):
+        return winograd.gather(ctx, x, matrix.reshape(window.taps, x.shape[-1], -1), y, window, prepare)
     blocks = cut(y.shape, _positions(window.taps * x.shape[-1] * x.itemsize, y))
     patches = _patches(ctx, x, window, y.shape[:4], blocks)
     direct = y.flags.c_contiguous
