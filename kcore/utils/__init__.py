@@ -41,7 +41,7 @@ _OLDER_NAMES = {
     "deconv_length": "kcore.shapes:deconv_length",
     "func_dump": "kcore.saving.bytecode:func_dump",
     "func_load": "kcore.saving.bytecode:func_load",
-    "get_test_data": "kcore.utils.test_data:get_test_data",
+    "get_test_data": "kcore.utils.samples:get_test_data",
     "has_arg": "kcore.utils.functions:has_arg",
     "normalize_data_format": "kcore.shapes:normalize_data_format",
     "normalize_padding": "kcore.shapes:normalize_padding",

@@ -7,7 +7,7 @@ import shutil
 from typing import Any
 
 from kcore.engine import Network, Sequential, Wrapper
-from kcore.errors import ArgumentError, PlotError
+from kcore.errors import ArgumentError, PlotPackageError, PlotProgramError
 
 _HOW_TO_INSTALL_PYDOT = (
     'Drawing a model needs the Python package pydot: pip install "kcore[plot]" (or pip install pydot).'
@@ -39,7 +39,8 @@ def plot_model(
         expand_nested: whether models inside are drawn layer by layer, in a frame, and not as one box.
 
     Raises:
-        PlotError (an ImportError and OSError): pydot or Graphviz is missing; says how to install it.
+        PlotPackageError (an ImportError): pydot is missing; says how to install it.
+        PlotProgramError (an OSError): Graphviz is missing, likewise.
     """
     dot = model_to_dot(model, show_shapes, show_layer_names, rankdir, expand_nested)
     path = os.fspath(to_file)
@@ -48,7 +49,7 @@ def plot_model(
         dot.write(path, format="raw")
         return
     if shutil.which("dot") is None:
-        raise PlotError(_HOW_TO_INSTALL_GRAPHVIZ)
+        raise PlotProgramError(_HOW_TO_INSTALL_GRAPHVIZ)
     dot.write(path, format=file_format)
 
 
@@ -62,7 +63,7 @@ def model_to_dot(
     """A model as a `pydot.Dot` graph; arguments as in `plot_model`.
 
     Raises:
-        PlotError (an ImportError): pydot is missing.
+        PlotPackageError (an ImportError): pydot is missing.
     """
     if not isinstance(model, Network):
         raise ArgumentError(f"Expected a model, got {model!r}")
@@ -71,7 +72,7 @@ def model_to_dot(
     try:
         import pydot
     except ImportError as error:
-        raise PlotError(_HOW_TO_INSTALL_PYDOT) from error
+        raise PlotPackageError(_HOW_TO_INSTALL_PYDOT) from error
     if isinstance(model, Sequential):
         model.build()
     dot = pydot.Dot(graph_type="digraph", rankdir=rankdir, concentrate=True)
