@@ -54,7 +54,7 @@ class ArraySource:
     """
 
     def __init__(self, arrays: Sequence[Any], samples: int, batch_size: int, shuffle: bool | str = False) -> None:
-        self.samples = samples
+        self.samples: int | None = samples
         self.batch_size = batch_size
         self.steps = -(-samples // batch_size)
         self._shuffle = shuffle
@@ -69,8 +69,8 @@ class ArraySource:
             np.random.shuffle(self._order)
         readers, shapes = self._readers, self._row_shapes
         with step.session() as session:
-            for start in range(0, self.samples, self.batch_size):
-                stop = min(start + self.batch_size, self.samples)
+            for start in range(0, len(self._order), self.batch_size):
+                stop = min(start + self.batch_size, len(self._order))
                 yield stop - start, partial(session.run_rows, readers, shapes, start, stop, collect)
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ class RepeatedSource:
         steps: number of steps of an epoch.
     """
 
-    samples = None
+    samples: int | None = None
 
     def __init__(self, arrays: Sequence[Any], steps: int) -> None:
         self.steps = steps
@@ -115,7 +115,7 @@ class GeneratorSource:
         shuffle: whether a `Sequence` gives its batches in random order.
     """
 
-    samples = None
+    samples: int | None = None
 
     def __init__(
         self,

@@ -6,10 +6,10 @@ hook, the callbacks that define it.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -77,7 +77,7 @@ class CallbackList:
 
     Args:
         callbacks: the callbacks, called in this order.
-        queue_length: over how many batches hook and batch durations are compared.
+        queue_length: how often a batch hook may take longer than its batch before a warning says so.
     """
 
     def __init__(self, callbacks: Iterable[Callback] | None = None, queue_length: int = 10) -> None:
@@ -150,33 +150,34 @@ class CallbackList:
 
 
 class _Stopwatch:
-    """Warns when a batch hook takes longer than the batch itself."""
+    """Warns when a batch hook takes longer than the batch itself, again and again.
 
-    def __init__(self, hook: str, length: int) -> None:
-        self.hook = hook
-        self._spent: deque[float] = deque(maxlen=length)
-        self._between: deque[float] = deque(maxlen=length)
-        self._last_end: float | None = None
+    Args:
+        hook: its name.
+        patience: after how many slow calls the warning comes.
+    """
+
+    def __init__(self, hook: str, patience: int) -> None:
+        self._hook = hook
+        self._patience = patience
+        self._slow: list[float] = []
+        self._last_end = math.inf
 
     def lap(self, start: float, end: float) -> None:
-        if self._last_end is not None:
-            self._spent.append(end - start)
-            self._between.append(start - self._last_end)
-            if end - start > _SLOW_HOOK:
-                self._judge()
+        # Most calls end here: this runs for every batch.
+        if end - start > _SLOW_HOOK and end - start > start - self._last_end > 0:
+            self._slow.append(end - start)
+            if len(self._slow) == self._patience:
+                self._warn()
         self._last_end = end
 
-    def _judge(self) -> None:
-        spent = statistics.median(self._spent)
-        if spent > _SLOW_HOOK and spent > 0.95 * statistics.median(self._between):
-            warnings.warn(
-                f"callbacks' {self.hook} takes {spent:.3f} s, longer than the batch itself; do the work at the end "
-                "of the epoch, or every n-th batch",
-                KcoreWarning,
-                stacklevel=5,
-            )
-            self._spent.clear()
-            self._between.clear()
+    def _warn(self) -> None:
+        warnings.warn(
+            f"callbacks' {self._hook} takes {statistics.median(self._slow):.3f} s, longer than the batch itself; do "
+            "the work at the end of the epoch, or every n-th batch",
+            KcoreWarning,
+            stacklevel=6,
+        )
 
 
 def overrides(callback: Any, hook: str) -> bool:
@@ -271,6 +272,7 @@ class ProgbarLogger(Callback):
         self.seen = 0
         self.progbar: Progbar | None = None
         self._names: list[str] = []
+        self._sums: dict[str, float] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.verbose = self.params.get("verbose", 1)
@@ -279,23 +281,32 @@ class ProgbarLogger(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.seen = 0
+        self._sums = {}
         self.target = self.params.get("steps" if self.use_steps else "samples")
         if self.verbose:
             print(f"Epoch {epoch + 1}/{self.epochs}")
-            self.progbar = Progbar(self.target, verbose=self.verbose, stateful_metrics=self.stateful_metrics)
+            self.progbar = Progbar(self.target, verbose=self.verbose)
 
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if self.progbar is None:
+        bar, logs = self.progbar, logs or {}
+        units = 1 if self.use_steps else logs.get("size", 0)
+        self.seen += units
+        # Only a bar that is redrawn needs more, and this runs for every batch.
+        if bar is None or not bar.live:
             return
-        logs = logs or {}
-        self.seen += 1 if self.use_steps else logs.get("size", 0)
-        # The last batch is left to the end of the epoch, when validation is known.
-        if self.target is None or self.seen < self.target:
-            self.progbar.update(self.seen, [(k, logs[k]) for k in self._names if k in logs])
+        sums = self._sums
+        for name in self._names:
+            if name in logs:
+                sums[name] = sums.get(name, 0.0) + logs[name] * units
+        if bar.due():
+            bar.show(self.seen, [(k, self._shown(k, logs)) for k in sums])
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.progbar is not None:
             logs = logs or {}
-            self.progbar.seen_so_far = self.seen
-            self.progbar.finish([(k, logs[k]) for k in self._names if k in logs])
+            self.progbar.finish(self.seen, [(k, logs[k]) for k in self._names if k in logs])
             self.progbar = None
+
+    def _shown(self, name: str, logs: Logs) -> Any:
+        average = name not in self.stateful_metrics and self.seen
+        return self._sums[name] / self.seen if average else logs.get(name)

@@ -219,9 +219,10 @@ class Training:
         return False
 
     def _after_batch(self, number: int, size: int) -> bool:
-        logs = self._logs if self._logs.get("batch") == number else {"batch": number, "size": size}
+        logs: dict[str, Any] = self._logs if self._logs.get("batch") == number else {"batch": number, "size": size}
         self._logs = {}
-        logs.update(zip(self._averages.names, self._averages.last, strict=True))
+        for name, value in zip(self._averages.names, self._averages.last):
+            logs[name] = value
         self._callbacks.on_batch_end(number, logs)
         return self._model.stop_training
 
@@ -243,16 +244,14 @@ def predict(step: Step, source: Source, verbose: int = 0) -> list[np.ndarray]:
 
 
 def _run_with_bar(step: Step, source: Source, collect: Collect, verbose: int) -> None:
-    after = None
-    if verbose == 1:
-        by_samples = source.samples is not None
-        bar = Progbar(source.samples if by_samples else source.steps)
+    by_samples = source.samples is not None
+    bar = Progbar(source.samples if by_samples else source.steps, verbose=int(verbose == 1))
 
-        def after(_: int, size: int) -> bool:
-            bar.add(size if by_samples else 1)
-            return False
+    def show(_: int, size: int) -> bool:
+        bar.add(size if by_samples else 1)
+        return False
 
     try:
-        run_epoch(step, source, collect, after=after)
+        run_epoch(step, source, collect, after=show if verbose == 1 else None)
     finally:
         source.close()

@@ -25,6 +25,9 @@ class Progbar:
         interval: least number of seconds between two redraws.
         stateful_metrics: names of values that are shown as given; all others are averaged over the units.
 
+    Attributes:
+        live: whether the line is redrawn in place.
+
     Example:
         >>> bar = Progbar(3, verbose=0)
         >>> for step in range(3):
@@ -46,7 +49,7 @@ class Progbar:
         self.stateful_metrics = frozenset(stateful_metrics or ())
         self.seen_so_far = 0
         self._stream: TextIO | None = sys.stdout
-        self._live = verbose == 1 and redraws_in_place(self._stream)
+        self.live = verbose == 1 and redraws_in_place(self._stream)
         self._totals: dict[str, list[Any]] = {}  # name -> [sum, units], or the value as it is
         self._drawn = 0  # length of the line on the screen
         self._start = time.perf_counter()
@@ -73,35 +76,47 @@ class Progbar:
             else:
                 entry[0] += value * units
                 entry[1] += units
-        finished = self.target is not None and current >= self.target
-        if finished:
+        if self.target is not None and current >= self.target:
             self.finish()
-        elif self._live:
-            now = time.perf_counter()
-            if now >= self._next_draw:
-                self._next_draw = now + self.interval
-                self._draw(now)
+        elif self.due():
+            self._draw()
 
     def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
         """Say that `n` more units are done."""
         self.update(self.seen_so_far + n, values)
 
-    def finish(self, values: Sequence[tuple[str, Any]] | None = None) -> None:
-        """Write the last line; `values`, if given, replace the averages shown."""
+    def due(self) -> bool:
+        """Whether the bar is redrawn, and the interval since the last time is over."""
+        return self.live and time.perf_counter() >= self._next_draw
+
+    def show(self, current: int, values: Sequence[tuple[str, Any]]) -> None:
+        """Redraw at once, with `current` units done and `values` as they are, instead of averages."""
+        self._put(current, values)
+        if self.live:
+            self._draw()
+
+    def finish(self, current: int | None = None, values: Sequence[tuple[str, Any]] = ()) -> None:
+        """Write the last line; arguments as for `show`, if given."""
         if self.verbose == 0:
             return
-        for name, value in values or ():
-            self._totals[name] = [value, 0]
+        self._put(self.seen_so_far if current is None else current, values)
         took = time.perf_counter() - self._start
         if self.verbose == 1:
             line = f"{self._bar(self.width)} - {_took(took, self.seen_so_far)}{self._values()}"
         else:
             line = f" - {took:.0f}s{self._values()}"
-        self._write(self._over(line) if self._live else line, end="\n")
+        self._write(self._over(line) if self.live else line, end="\n")
         self._drawn = 0
 
+    def _put(self, current: int, values: Sequence[tuple[str, Any]]) -> None:
+        self.seen_so_far = current
+        for name, value in values:
+            self._totals[name] = [value, 0]
+
     # -- drawing -----------------------------------------------------------------------------------------
-    def _draw(self, now: float) -> None:
+    def _draw(self) -> None:
+        now = time.perf_counter()
+        self._next_draw = now + self.interval
         took = now - self._start
         left = ""
         if self.target is None:

@@ -1,10 +1,13 @@
 """The callback protocol and the core's own callbacks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from kcore.callbacks import BaseLogger, Callback, CallbackList, History, LambdaCallback, ProgbarLogger
 from kcore.engine import callbacks as module
+from kcore.engine import progbar
 from kcore.engine.callbacks import overrides
 from kcore.errors import KcoreWarning
 from kcore.plugins import hooks
@@ -94,6 +97,38 @@ def test_history_collects_late_keys():
     assert history.history == {"loss": [1, 2], "lr": [3]}
 
 
+def test_the_logger_shows_running_averages(monkeypatch):
+    drawn = []
+
+    class Bar(progbar.Progbar):
+        def __init__(self, target, **kwargs):
+            super().__init__(target, **kwargs)
+            self.live = True
+
+        def due(self):
+            return True
+
+        def show(self, current, values):
+            drawn.append((current, values))
+
+        def finish(self, current=None, values=()):
+            drawn.append((current, values))
+
+    monkeypatch.setattr(module, "Progbar", Bar)
+    logger = ProgbarLogger(stateful_metrics=["count"])
+    logger.set_params({"metrics": ["loss", "count", "val_loss"], "samples": 3, "epochs": 1, "verbose": 1})
+    logger.on_train_begin()
+    logger.on_epoch_begin(0)
+    logger.on_batch_end(0, {"batch": 0, "size": 2, "loss": 1.0, "count": 3})
+    logger.on_batch_end(1, {"batch": 1, "size": 1, "loss": 4.0, "count": 5})
+    logger.on_epoch_end(0, {"loss": 2.0, "count": 5, "val_loss": 7.0})
+    assert drawn == [
+        (2, [("loss", 1.0), ("count", 3)]),
+        (3, [("loss", 2.0), ("count", 5)]),
+        (3, [("loss", 2.0), ("count", 5), ("val_loss", 7.0)]),
+    ]
+
+
 def test_count_mode():
     with pytest.raises(ValueError, match="'samples' or 'steps'"):
         ProgbarLogger("epochs")
@@ -101,22 +136,22 @@ def test_count_mode():
 
 def test_a_slow_hook_is_named(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
 
     class Slow(Callback):
         def on_batch_end(self, batch, logs=None):
             now[0] += 0.5
 
-    callbacks = CallbackList([Slow()], queue_length=3)
+    callbacks = CallbackList([Slow()], queue_length=2)
     callbacks.on_train_begin()
-    callbacks.on_batch_end(0)
-    now[0] += 2  # a batch that takes longer than the hook
-    callbacks.on_batch_end(1)
-    now[0] += 0.01
-    callbacks.on_batch_end(2)
+    for batch, duration in enumerate((0.1, 2.0, 0.01)):  # the first is not known, the second is slower than the hook
+        now[0] += duration
+        callbacks.on_batch_end(batch)
     now[0] += 0.01
     with pytest.warns(KcoreWarning, match=r"on_batch_end takes 0.500 s, longer than the batch"):
         callbacks.on_batch_end(3)
+    now[0] += 0.01
+    callbacks.on_batch_end(4)  # said once
 
 
 def test_plugins_add_callbacks(classifier, classification):
