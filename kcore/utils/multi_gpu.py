@@ -88,8 +88,9 @@ class BatchPart(Layer):
     def call(self, inputs: Any) -> Any:
         size = K.shape(inputs)[0]
         step = size // self.parts
-        stop = size if self.part == self.parts - 1 else step * (self.part + 1)
-        return K.gather(inputs, K.arange(step * self.part, stop))
+        start = step * self.part
+        length = size - start if self.part == self.parts - 1 else step
+        return K.gather(inputs, K.arange(length) + start)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (None, *input_shape[1:])
