@@ -4,12 +4,15 @@ import collections
 import gc
 import itertools
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from worker_sequences import Counting, Drawing, Failing, Large, Plain
+from worker_sequences import Counting, Drawing, Failing, Large, Plain, Slow
 
 from kcore.data import transfer
 from kcore.data.enqueuer import GeneratorEnqueuer, OrderedEnqueuer
@@ -300,3 +303,73 @@ def test_a_generator_cannot_be_spawned(start_method):
         pytest.skip("forked processes inherit generators")
     with pytest.raises(DataError, match=r"use a kcore.utils.Sequence"):
         GeneratorEnqueuer((i for i in range(3)), use_multiprocessing=True).start(1)
+
+
+# -- Ctrl-C -----------------------------------------------------------------------------------------------
+
+
+def interrupt_soon():
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    return timer
+
+
+def test_an_interrupt_while_waiting_for_a_process():
+    enqueuer = OrderedEnqueuer(Slow(5), use_multiprocessing=True)
+    enqueuer.start(2)
+    start = time.monotonic()
+    interrupt_soon()
+    with pytest.raises(KeyboardInterrupt):
+        next(enqueuer.get())
+    assert time.monotonic() - start < 10
+    assert not enqueuer.is_running()
+
+
+def test_an_interrupt_while_waiting_for_a_thread():
+    release = threading.Event()
+
+    def generator():
+        release.wait(30)
+        yield 1
+
+    enqueuer = GeneratorEnqueuer(generator())
+    enqueuer.start(1)
+    interrupt_soon()
+    threading.Timer(0.6, release.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        next(enqueuer.get())
+    assert not enqueuer.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processes_end_with_a_parent_that_is_killed():
+    program = f"""
+import sys, time
+sys.path[:0] = [{os.path.dirname(__file__)!r}]
+from worker_sequences import Plain
+from kcore.data.enqueuer import OrderedEnqueuer
+import multiprocessing
+enqueuer = OrderedEnqueuer(Plain(5), use_multiprocessing=True)
+enqueuer.start(2)
+next(enqueuer.get())
+print(*[p.pid for p in multiprocessing.active_children()], flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    children = [int(pid) for pid in parent.stdout.readline().split()]
+    assert len(children) == 2
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 10
+    while any(is_running(pid) for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(is_running(pid) for pid in children)
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
+    except FileNotFoundError:
+        return False

@@ -90,3 +90,11 @@ class Failing(Sequence):
                 os._exit(7)
             os.kill(os.getpid(), signal.SIGKILL)
         return index
+
+
+class Slow(Plain):
+    """Each batch takes a minute."""
+
+    def __getitem__(self, index):
+        time.sleep(60)
+        return index
