@@ -12,7 +12,6 @@ from kcore.ops.common import as_tensor, normalize_axis
 class _Cumulative(Op):
     """Element i combines the elements up to i (`exclusive`: before i; `reverse`: from the other end)."""
 
-    ufunc_name: ClassVar[str] = ""
     neutral: ClassVar[int] = 0
 
     def infer(self, x: Spec, *, axis: int, reverse: bool, exclusive: bool) -> Spec:  # type: ignore[override]
@@ -25,7 +24,7 @@ class _Cumulative(Op):
         if exclusive:
             result[:1] = self.neutral
             x, result = x[:-1], result[1:]
-        getattr(xp, self.ufunc_name).accumulate(x, axis=0, dtype=out.dtype, out=result)
+        getattr(xp, self.name)(x, axis=0, dtype=out.dtype, out=result)
 
 
 @register
@@ -33,7 +32,6 @@ class CumSum(_Cumulative):
     """The running sum."""
 
     name = "cumsum"
-    ufunc_name = "add"
     zero_in = (0,)
 
     def vjp(self, node: Node, g: Tensor) -> Sequence[Tensor]:  # type: ignore[override]
@@ -46,7 +44,6 @@ class CumProd(_Cumulative):
     """The running product. Its gradient divides by the elements, which must not be 0."""
 
     name = "cumprod"
-    ufunc_name = "multiply"
     neutral = 1
 
     def vjp(self, node: Node, g: Tensor) -> Sequence[Tensor]:  # type: ignore[override]

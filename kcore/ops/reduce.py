@@ -20,7 +20,8 @@ Grads = Sequence["Tensor | None"]
 class Reduction(Op):
     """A reduction over `axes`, which are removed from the shape, or kept with length 1."""
 
-    reducer: ClassVar[str] = ""  # the ufunc whose `reduce` computes it
+    function: ClassVar[str] = ""  # of the array module
+    accumulates: ClassVar[bool] = False  # whether the function takes the dtype in which to accumulate
 
     def infer(self, x: Spec, *, axes: Axes, keepdims: bool) -> Spec:  # type: ignore[override]
         return Spec(reduced_shape(x, axes, keepdims), self.dtype(x))
@@ -38,8 +39,8 @@ class Reduction(Op):
     def _reduction(self, xp: Any, out: Any, x: Any, axes: Axes, keepdims: bool) -> Callable[[], Any]:
         # Half precision is summed in single precision: 4096 ones added one by one would stay below 4096.
         dtype = "float32" if out.dtype == "float16" else out.dtype
-        reduce = getattr(xp, self.reducer).reduce
-        return partial(reduce, x, axis=axes, dtype=dtype, out=out, keepdims=keepdims)
+        options = {"dtype": dtype} if self.accumulates else {}
+        return partial(getattr(xp, self.function), x, axis=axes, out=out, keepdims=keepdims, **options)
 
     def cost(self, ins: Sequence[Spec], outs: Sequence[Spec], attrs: dict[str, Any]) -> int:
         return ins[0].size
@@ -82,7 +83,8 @@ class Sum(Reduction):
     """The sum of elements; of bool elements, their number (int32)."""
 
     name = "sum"
-    reducer = "add"
+    function = "sum"
+    accumulates = True
     zero_in = (0,)
 
     def dtype(self, x: Spec) -> str:
@@ -114,14 +116,14 @@ class Mean(Reduction):
         factor = out.dtype.type(1 / n if n else float("nan"))
 
         def run() -> None:
-            xp.add.reduce(x, axis=axes, dtype=out.dtype, out=out, keepdims=keepdims)
+            xp.sum(x, axis=axes, dtype=out.dtype, out=out, keepdims=keepdims)
             xp.multiply(out, factor, out=out)
 
         return run
 
     def _exact(self, xp: Any, out: Any, x: Any, axes: Axes, keepdims: bool, n: int) -> None:
         """Half precision, whose sum may not fit, and integers."""
-        total = xp.add.reduce(x, axis=axes, dtype="float32" if out.dtype == "float16" else "float64", keepdims=keepdims)
+        total = xp.sum(x, axis=axes, dtype="float32" if out.dtype == "float16" else "float64", keepdims=keepdims)
         out[...] = total / n if out.dtype.kind == "f" else xp.trunc(total / n)
 
 
@@ -130,7 +132,8 @@ class Prod(Reduction):
     """The product of elements."""
 
     name = "prod"
-    reducer = "multiply"
+    function = "prod"
+    accumulates = True
 
     def dtype(self, x: Spec) -> str:
         return "int32" if x.dtype == "bool" else x.dtype
@@ -173,7 +176,7 @@ class Max(_Extremum):
     """The largest element."""
 
     name = "max"
-    reducer = "maximum"
+    function = "max"
 
 
 @register
@@ -181,7 +184,7 @@ class Min(_Extremum):
     """The smallest element."""
 
     name = "min"
-    reducer = "minimum"
+    function = "min"
 
 
 class _Logical(Reduction):
@@ -193,16 +196,13 @@ class _Logical(Reduction):
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
         return [None]
 
-    def _reduction(self, xp: Any, out: Any, x: Any, axes: Axes, keepdims: bool) -> Callable[[], Any]:
-        return partial(getattr(xp, self.reducer), x, axis=axes, out=out, keepdims=keepdims)
-
 
 @register
 class All(_Logical):
     """Whether all elements are true (not zero)."""
 
     name = "all"
-    reducer = "all"
+    function = "all"
 
 
 @register
@@ -210,7 +210,7 @@ class Any_(_Logical):
     """Whether any element is true (not zero)."""
 
     name = "any"
-    reducer = "any"
+    function = "any"
 
 
 @register

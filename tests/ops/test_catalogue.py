@@ -12,6 +12,7 @@ import pytest
 import kcore.ops
 from kcore.graph import Tensor, all_ops, placeholder
 from kcore.runtime.function import Function
+from kcore.runtime.numpy_kernels import find_kernel
 from kcore.testing.gradients import check_gradient
 
 from .cases import CASES, Case
@@ -83,6 +84,21 @@ DIFFERENTIABLE = [(i, c) for i, c in zip(IDS, CASES, strict=True) if c.order]
 @pytest.mark.parametrize("case", [c for _, c in DIFFERENTIABLE], ids=[i for i, _ in DIFFERENTIABLE])
 def test_gradient(case: Case, unknown: bool) -> None:
     check_gradient(case.fn, *case.arrays, order=case.order, unknown=unknown, **case.options)
+
+
+def test_portable_kernels_agree_with_those_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operations with a NumPy kernel have a kernel for every array module too: it must give the same."""
+    from kcore.runtime.numpy_device import NumpyDevice
+
+    own = [c for c in CASES if any(find_kernel(name) for name in c.covers)]
+    assert len(own) > 20
+    expected = [_run(case, False)[1] for case in own]
+    monkeypatch.setattr(NumpyDevice, "kernel", lambda self, name: None)
+    for case, wanted in zip(own, expected, strict=True):
+        for value, other in zip(_run(case, False)[1], wanted, strict=True):
+            np.testing.assert_allclose(value, other, rtol=1e-10, atol=1e-12, err_msg=case.name)
+        if case.order:
+            check_gradient(case.fn, *case.arrays, order=1, **case.options)
 
 
 ROOT = Path(__file__).resolve().parents[2]
