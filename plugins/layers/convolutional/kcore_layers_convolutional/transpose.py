@@ -23,7 +23,10 @@ class _Transposed(Convolution):
         known = K.int_shape(inputs)
         axes = range(2, 2 + self.rank) if first else range(1, 1 + self.rank)
         lengths = [known[a] if known[a] is not None else shape[a] for a in axes]
-        new = [deconv_length(n, s, k, self.padding) for n, s, k in zip(lengths, self.strides, self.kernel_size, strict=True)]
+        new = [
+            deconv_length(n, s, k, self.padding)
+            for n, s, k in zip(lengths, self.strides, self.kernel_size, strict=True)
+        ]
         output_shape = (shape[0], self.filters, *new) if first else (shape[0], *new, self.filters)
         function = K.conv2d_transpose if self.rank == 2 else K.conv3d_transpose
         return function(

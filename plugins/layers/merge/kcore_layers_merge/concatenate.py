@@ -60,7 +60,10 @@ class Concatenate(Merge):
         if len(mask) != len(inputs):
             raise ShapeError(f"Layer {self.name} has {len(inputs)} inputs but got {len(mask)} masks")
         ones = [K.ones_like(x, dtype="bool") for x in inputs]
-        full = [one if m is None else K.cast(_expanded(m, K.ndim(one)), "bool") & one for m, one in zip(mask, ones, strict=True)]
+        full = [
+            one if m is None else K.cast(_expanded(m, K.ndim(one)), "bool") & one
+            for m, one in zip(mask, ones, strict=True)
+        ]
         return K.all(K.concatenate(full, axis=self.axis), axis=-1, keepdims=False)
 
     def get_config(self) -> dict[str, Any]:

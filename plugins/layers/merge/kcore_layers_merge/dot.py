@@ -47,7 +47,9 @@ class Dot(Merge):
         a, b = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         for axis, ndim in ((a, first), (b, second)):
             if not -ndim <= axis < ndim or axis % ndim == 0:
-                raise ShapeError(f"Layer {self.name} (Dot): axis {axis} is the batch axis or out of range for {ndim} axes")
+                raise ShapeError(
+                    f"Layer {self.name} (Dot): axis {axis} is the batch axis or out of range for {ndim} axes"
+                )
         return a % first, b % second
 
     def call(self, inputs: Any) -> Any:

@@ -96,7 +96,7 @@ class AlphaDropout(_Noise):
 
     Args:
         rate: float in [0, 1), the probability to drop.
-        noise_shape: shape of the mask, broadcast to the input; by default that of the input.
+        noise_shape: shape of the mask, broadcast to the input (None for a size of the input); by default its shape.
         seed: int, makes the masks repeatable.
 
     References:
@@ -114,7 +114,9 @@ class AlphaDropout(_Noise):
         return 0 < self.rate < 1
 
     def disturbed(self, inputs: Any) -> Any:
-        shape = K.shape(inputs) if self.noise_shape is None else self.noise_shape
+        shape = K.shape(inputs)
+        if self.noise_shape is not None:
+            shape = [shape[axis] if dim is None else dim for axis, dim in enumerate(self.noise_shape)]
         keep = 1.0 - self.rate
         low = -_SELU_ALPHA * _SELU_SCALE
         kept = K.random_binomial(shape, p=keep, dtype=K.dtype(inputs), seed=self.seed)

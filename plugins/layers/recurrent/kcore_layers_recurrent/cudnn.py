@@ -32,6 +32,7 @@ class _CuDNNRNN(RNN):
         sequence = {key: arguments[key] for key in ("return_sequences", "return_state", "stateful")}
         kwargs.pop("unroll", None)  # configurations have it; there is nothing to unroll
         super().__init__(cell, **sequence, **kwargs)
+        self.supports_masking = False
         self.units = units
         set_weight_settings(self, {key: arguments[key] for key in WEIGHT_KEYS})
         self.activity_regularizer = regularizers.get(arguments["activity_regularizer"])
@@ -56,14 +57,17 @@ class _CuDNNRNN(RNN):
             constraint=getattr(self, f"{part}_constraint"),
         )
 
-    def iterate(
-        self, inputs: Any, states: list[Any], mask: Any, training: Any, constants: list[Any] | None
-    ) -> tuple[Any, Any, list[Any]]:
-        if mask is not None:
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if any(m is not None for m in (mask if isinstance(mask, list) else [mask])):
             raise MaskingError(
                 f"layer {self.name} ({type(self).__name__}) does not support masks: use LSTM or GRU, or leave the mask "
                 "out upstream (mask_zero=False, no Masking layer)"
             )
+        return super().compute_mask(inputs, None)
+
+    def iterate(
+        self, inputs: Any, states: list[Any], mask: Any, training: Any, constants: list[Any] | None
+    ) -> tuple[Any, Any, list[Any]]:
         sequence, new = self.run(inputs, states)
         return new[0], sequence, new
 

@@ -116,7 +116,9 @@ class RNN(Layer):
             self._states = [K.zeros(shape) for shape in shapes]
         values = [np.zeros(s) for s in shapes] if states is None else as_list(states)
         if len(values) != len(shapes):
-            raise ShapeError(f"Layer {self.name} expects {len(shapes)} states, but it received {len(values)} state values.")
+            raise ShapeError(
+                f"Layer {self.name} expects {len(shapes)} states, but it received {len(values)} state values."
+            )
         for i, (value, shape) in enumerate(zip(values, shapes, strict=True)):
             if np.shape(value) != shape:
                 raise ShapeError(
@@ -174,6 +176,11 @@ class RNN(Layer):
         if states is None and constants is None:
             return super().__call__(inputs, **kwargs)
         extra = [*(states or []), *(constants or [])]
+        if not all(K.is_tensor(x) for x in (inputs, *extra)):
+            raise GraphError(
+                f"layer {self.name} ({type(self).__name__}) must be called on tensors: a sequence, and after it its "
+                f"initial states and constants; got {[inputs, *extra]!r:.200}"
+            )
         symbolic = [K.is_keras_tensor(x) for x in extra]
         if any(symbolic) and not all(symbolic):
             raise GraphError(
@@ -197,7 +204,9 @@ class RNN(Layer):
         """Inputs, states and constants apart; they may have come as one list (from a saved model)."""
         if isinstance(inputs, (list, tuple)):
             if states is not None or constants is not None:
-                raise ArgumentError(f"layer {self.name}: give states and constants by keyword, or in the list, not both")
+                raise ArgumentError(
+                    f"layer {self.name}: give states and constants by keyword, or in the list, not both"
+                )
             inputs = list(inputs)
             if self._num_constants:
                 constants = inputs[-self._num_constants :]

@@ -69,7 +69,19 @@ class StackedRNNCells(Layer):
                 cell.build([input_shape, *constants] if takes else input_shape)
                 cell.built = True
             input_shape = (input_shape[0], as_list(cell.state_size)[0])
+        self._number_names()
         self.built = True
+
+    def _number_names(self) -> None:
+        """Give weights of one name a number, as TensorFlow does: `kernel`, `kernel_1` ...; files need it."""
+        seen: dict[str, int] = {}
+        for cell in self._layers:
+            for weight in cell.weights:
+                name = weight.name
+                count = seen[name] = seen.get(name, -1) + 1
+                if count:
+                    base, _, tail = name.partition(":")
+                    weight.name = f"{base}_{count}:{tail}"
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         raise ShapeError("a stack of cells is applied by an RNN layer, which knows its output shape")

@@ -51,7 +51,7 @@ def clipped(rate: float) -> float:
 
 def dropout_masks(like: Any, rate: float, training: Any, count: int) -> list[Any] | None:
     """`count` drop-out masks ``(batch, features)`` that are all ones in the test phase; None without drop-out."""
-    if not 0 < rate:
+    if not rate > 0:
         return None
     ones = K.ones_like(like)
     return [K.in_train_phase(lambda: K.dropout(ones, rate), ones, training=training) for _ in range(count)]
