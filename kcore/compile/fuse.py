@@ -94,8 +94,6 @@ def _groupable(node: Node) -> bool:
 def _instruction(nodes: list[Node], readers: dict[Key, list[Node]], kept: set[Key]) -> Instruction:
     own = set(nodes)
     outs = tuple(
-        (n, 0)
-        for n in nodes
-        if (n, 0) in kept or any(reader not in own for reader in readers.get((n, 0), ()))
+        (n, 0) for n in nodes if (n, 0) in kept or any(reader not in own for reader in readers.get((n, 0), ()))
     )
     return Instruction(tuple(nodes), outs, fused=True)

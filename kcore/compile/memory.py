@@ -29,7 +29,10 @@ class MemoryPlan:
     """
 
     def __init__(
-        self, instructions: Sequence[Instruction], outputs: Sequence[Tensor], updates: Sequence[tuple[Tensor, Tensor]]
+        self,
+        instructions: Sequence[Instruction],
+        outputs: Sequence[Tensor],
+        updates: Sequence[tuple[Tensor, Tensor]],
     ):
         self.places: dict[Key, Place] = {}
         self.instructions: list[Instruction] = []
@@ -109,7 +112,9 @@ class MemoryPlan:
         return chosen
 
     # -- slots -----------------------------------------------------------------------------------------
-    def _place_results(self, position: int, instruction: Instruction, variable_of: dict[Key, tuple[Tensor, int]]) -> None:
+    def _place_results(
+        self, position: int, instruction: Instruction, variable_of: dict[Key, tuple[Tensor, int]]
+    ) -> None:
         taken: set[Key] = set()
         for key in instruction.outs:
             if key in variable_of:

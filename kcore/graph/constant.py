@@ -36,9 +36,7 @@ class ConstantValue:
         return NotImplemented
 
     def __repr__(self) -> str:
-        return (
-            f"ConstantValue({self.array!r})" if self.array.size < 8 else f"ConstantValue({self.array.shape})"
-        )
+        return f"ConstantValue({self.array!r})" if self.array.size < 8 else f"ConstantValue({self.array.shape})"
 
 
 @register
@@ -65,9 +63,7 @@ class PlaceholderOp(Op):
         return Spec(shape, dtype)
 
 
-def constant(
-    value: Any, dtype: str | None = None, shape: Shape | None = None, like: str | None = None
-) -> Tensor:
+def constant(value: Any, dtype: str | None = None, shape: Shape | None = None, like: str | None = None) -> Tensor:
     """A tensor of fixed value.
 
     Args:
@@ -104,13 +100,9 @@ def _dtype_of(value: Any, like: str | None) -> str:
     except ValueError as error:
         raise DTypeError(f"cannot make a tensor of {value!r:.80}: {error}") from None
     if array.dtype == object or array.dtype.kind not in "biuf":
-        raise DTypeError(
-            f"expected a number, an array or a tensor, got {type(value).__name__}: {value!r:.80}"
-        )
+        raise DTypeError(f"expected a number, an array or a tensor, got {type(value).__name__}: {value!r:.80}")
     kind = {"b": True, "f": 1.0}.get(array.dtype.kind, 0)
-    return (
-        dtypes.of_scalar(kind, like, config.floatx()) if array.dtype.kind != "i" else like or _int_for(array)
-    )
+    return dtypes.of_scalar(kind, like, config.floatx()) if array.dtype.kind != "i" else like or _int_for(array)
 
 
 def _int_for(array: np.ndarray) -> str:

@@ -61,9 +61,7 @@ def decode_shape(encoded: Encoded) -> Shape:
     return tuple(d if d >= 0 else None for d in encoded)
 
 
-def resolve(
-    op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any]
-) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
+def resolve(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any]) -> tuple[tuple[Tensor, ...], dict[str, Any]]:
     """Write dimensions that have become constants into the attribute `op.dims` and drop their inputs."""
     assert op.dims is not None
     encoded: Encoded = attrs[op.dims]

@@ -53,9 +53,7 @@ class Node:
         self.specs = specs
         self.origin = origin
         self.serial = next(_serials)
-        self.uses_learning_phase = op.name == "learning_phase" or any(
-            t.node.uses_learning_phase for t in inputs
-        )
+        self.uses_learning_phase = op.name == "learning_phase" or any(t.node.uses_learning_phase for t in inputs)
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
@@ -71,9 +69,7 @@ def as_tensors(values: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Operands as tensors; Python scalars take the dtype of the tensors and arrays beside them."""
     if all(isinstance(v, Tensor) for v in values):
         return values
-    known = [
-        v.dtype if isinstance(v, Tensor) else dtypes.canonical(v.dtype) for v in values if hasattr(v, "dtype")
-    ]
+    known = [v.dtype if isinstance(v, Tensor) else dtypes.canonical(v.dtype) for v in values if hasattr(v, "dtype")]
     like = dtypes.promote(*known) if known else None
     return tuple(v if isinstance(v, Tensor) else constant(v, like=like) for v in values)
 
@@ -100,9 +96,7 @@ def apply(op: str | Op, *inputs: Any, **attrs: Any) -> Any:
 _UNSET: Any = object()
 
 
-def make_node(
-    op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any], origin: Origin | None = _UNSET
-) -> Node:
+def make_node(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any], origin: Origin | None = _UNSET) -> Node:
     """The node of `op` on tensors: an equal one that exists already, or a new one."""
     key = None
     if op.pure:
@@ -110,9 +104,7 @@ def make_node(
         try:
             known = _table.get(key)
         except TypeError:
-            raise GraphError(
-                f"attributes of operation {op.name!r} must be hashable, given {attrs!r}"
-            ) from None
+            raise GraphError(f"attributes of operation {op.name!r} must be hashable, given {attrs!r}") from None
         if known is not None:
             return known
     inferred = op.infer(*[t.spec for t in inputs], **attrs)

@@ -68,9 +68,7 @@ class Op:
             raise NotImplementedError(f"operation {self.name!r} has no kernel for this device")
         getattr(xp, self.ufunc)(*ins, out=out)
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         """Return the call that computes `outs` from `ins`; the arrays are final, so views and
         scratch memory (`ctx.scratch`) can be prepared here once."""
         out = outs[0] if len(outs) == 1 else tuple(outs)

@@ -85,9 +85,7 @@ class Function:
         # One variable, one new value: where a list names a variable twice, the last pair holds.
         self.updates = list({variable.key: (variable, value) for variable, value in updates}.values())
         self.device = current_device()
-        self._phase_at = next(
-            (i for i, t in enumerate(self.inputs) if t.node.op.name == "learning_phase"), None
-        )
+        self._phase_at = next((i for i, t in enumerate(self.inputs) if t.node.op.name == "learning_phase"), None)
         self._tensors = [t for t in self.inputs if t.node.op.name != "learning_phase"]
         self._plans: OrderedDict[Any, BoundPlan | None] = OrderedDict()
         self._lock = threading.Lock()
@@ -145,9 +143,7 @@ class Function:
 
     def _converted(self, tensor: Tensor, value: Any) -> np.ndarray:
         if isinstance(value, Tensor):
-            raise DTypeError(
-                f"input {tensor.name!r} of {self.name} expects an array, got the tensor {value!r}"
-            )
+            raise DTypeError(f"input {tensor.name!r} of {self.name} expects an array, got the tensor {value!r}")
         if hasattr(value, "toarray") and tensor.node.attrs.get("sparse"):
             value = value.toarray()  # inside the graph a sparse input is dense
         try:
@@ -233,7 +229,5 @@ def _pair(update: Any) -> tuple[Variable, Tensor]:
     if len(value.shape) != len(variable.shape) or any(
         a is not None and a != b for a, b in zip(value.shape, variable.shape, strict=True)
     ):
-        raise ShapeError(
-            f"variable {variable.name!r} of shape {variable.shape} cannot be updated to {value.spec}"
-        )
+        raise ShapeError(f"variable {variable.name!r} of shape {variable.shape} cannot be updated to {value.spec}")
     return variable, value

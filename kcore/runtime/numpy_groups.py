@@ -141,6 +141,4 @@ def _bind_piece(
         a = whole[key]
         return a[lo:hi] if a.ndim and a.shape[0] == rows and rows != 1 else a
 
-    return [
-        ctx.bind_op(n.op, [piece_of((n, 0))], [piece_of(t.key) for t in n.inputs], n.attrs) for n in nodes
-    ]
+    return [ctx.bind_op(n.op, [piece_of((n, 0))], [piece_of(t.key) for t in n.inputs], n.attrs) for n in nodes]

@@ -9,8 +9,8 @@ from kcore.grad import gradients
 from kcore.graph import apply, placeholder
 from kcore.ops.random import random_tensor
 from kcore.ops.scan import fold_steps
-from kcore.runtime.evaluate import evaluate
 from kcore.runtime.devices import current_device
+from kcore.runtime.evaluate import evaluate
 from kcore.runtime.function import function
 from kcore.runtime.variable import Variable
 
@@ -56,7 +56,10 @@ def numeric(f, a, eps=1e-6):
 @pytest.mark.parametrize("reverse", [False, True])
 def test_values(reverse):
     x, h0, _, last, stacked = loop(reverse)
-    for got in (function([x, h0], [last, stacked])([X, H]), evaluate([last, stacked], current_device(), {x.key: X, h0.key: H})):
+    for got in (
+        function([x, h0], [last, stacked])([X, H]),
+        evaluate([last, stacked], current_device(), {x.key: X, h0.key: H}),
+    ):
         for a, b in zip(got, reference(X, H, W, reverse), strict=True):
             np.testing.assert_allclose(a, b)
 
