@@ -1,7 +1,6 @@
 """`Function`: signatures, updates, ownership, threads, memory, messages."""
 
 import threading
-import tracemalloc
 
 import numpy as np
 import pytest
@@ -162,20 +161,13 @@ def test_arguments_that_are_no_tensors():
         function([], [], updates=[(v, constant([1.0, 2.0, 3.0]))])
 
 
-def test_many_batch_sizes_do_not_grow_memory():
-    x = placeholder((None, 64), "float32", "x")
-    w = variable(np.random.RandomState(0).rand(64, 64))
-    f = function([x], [apply("exp", apply("matmul", x, w) * 0.01) + 1.0])
-    for n in range(1, 60):
-        f([np.zeros((n, 64), "float32")])
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for n in range(60, 1060):
-        f([np.zeros((n % 97 + 1, 64), "float32")] if n % 2 else [np.zeros((n, 64), "float32")])
-    grown = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
-    assert len(f._plans) <= MAX_PLANS
-    assert grown < 64 << 20, f"{grown} bytes more after 1000 calls"
+def test_the_number_of_plans_is_bounded():
+    x = placeholder((None, 8), "float32", "x")
+    f = function([x], [x * 2.0])
+    for n in range(1, 3 * MAX_PLANS):
+        f([np.zeros((n, 8), "float32")])
+    assert len(f._plans) == MAX_PLANS
+    np.testing.assert_array_equal(f([np.ones((1, 8))])[0], 2 * np.ones((1, 8)))
 
 
 def test_threads_share_a_function():
