@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import IO, Any
 
 from kcore.errors import ArchiveError
@@ -78,6 +79,10 @@ def _opened(path: str, formats: list[str]) -> Iterator[Member] | None:
     return None
 
 
+def _no_content() -> None:
+    """What is read of a directory."""
+
+
 def _tar_members(path: str) -> Iterator[Member]:
     with tarfile.open(path) as archive:
         for member in archive:
@@ -88,7 +93,7 @@ def _tar_members(path: str) -> Iterator[Member]:
                     member=member.name,
                 )
             # `extractfile` answers a link with the content of the member it names, and never leaves the archive.
-            yield member.name, (lambda: None) if member.isdir() else lambda m=member: _tar_content(archive, m, path)
+            yield member.name, _no_content if member.isdir() else partial(_tar_content, archive, member, path)
 
 
 def _tar_content(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> IO[bytes]:
@@ -113,7 +118,7 @@ def _zip_members(path: str) -> Iterator[Member]:
                 raise ArchiveError(
                     f"{path} is refused: its member {member.filename!r} is a link.", path=path, member=member.filename
                 )
-            yield member.filename, (lambda: None) if member.is_dir() else lambda m=member: archive.open(m)
+            yield member.filename, _no_content if member.is_dir() else partial(archive.open, member)
 
 
 def _write(folder: str, name: str, content: Callable[[], IO[bytes] | None], path: str) -> None:

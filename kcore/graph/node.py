@@ -37,6 +37,8 @@ class Node:
         uses_learning_phase: whether its value can depend on the learning phase.
     """
 
+    uses_learning_phase: bool
+
     __slots__ = ("__weakref__", "attrs", "inputs", "op", "origin", "serial", "specs", "uses_learning_phase")
 
     def __init__(

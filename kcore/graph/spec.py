@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import NamedTuple, cast
 
 from kcore.dtypes import ITEMSIZE
 
@@ -25,12 +26,14 @@ class Spec(NamedTuple):
         return None not in self.shape
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape, in plans, where every dimension is known."""
+        return cast(tuple[int, ...], self.shape)
+
+    @property
     def size(self) -> int:
         """Number of elements; every dimension must be known."""
-        total = 1
-        for dim in self.shape:
-            total *= dim  # type: ignore[operator]
-        return total
+        return math.prod(self.sizes)
 
     @property
     def nbytes(self) -> int:

@@ -217,8 +217,9 @@ def backward(xp: Any, op: str, out: dict[str, Array | None], named: Operands, at
         passed = [0] * count if steps.held is None else [xp.where(steps.held[t], g, 0) for g in carried]
         carried = [a + b for a, b in zip(new, passed, strict=True)]
     for name, gradient in zip(("h0", "c0"), carried, strict=False):
-        if out.get(name) is not None:
-            out[name][...] = gradient
+        target = out.get(name)
+        if target is not None:
+            target[...] = gradient
 
 
 def _lstm_back(

@@ -45,7 +45,7 @@ class Body:
         self.constants = constants
         self.carries = carries
         self.sequences = len(inputs) - constants - carries
-        self.base = base.base if base is not None else self
+        self.base: Body = base.base if base is not None else self
 
     def split(self, values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
         """`values`, one for each input, as constants, carried values and sequences."""
@@ -165,15 +165,16 @@ def _backward(node: Node, grads: Sequence[Tensor | None]) -> list[Tensor | None]
             seeded.append(output)
             seeds.append(placeholder(output.shape, output.dtype, f"gradient_{i}"))
     wrt = [t for t in body.inputs if is_float(t.dtype)]
-    by_input = dict(zip((t.key for t in wrt), vector_jacobian(seeded, seeds, wrt), strict=True))
+    found_by_input = zip(wrt, vector_jacobian(seeded, seeds, wrt), strict=True)
+    by_input = {t.key: gradient for t, gradient in found_by_input if gradient is not None}
     consts, carries, elements = body.split(body.inputs)
 
     carried = [t for t in carries if is_float(t.dtype)]
-    summed = [t for t in consts if by_input.get(t.key) is not None]
-    new_carry = [by_input[t.key] if by_input[t.key] is not None else full_like(t, 0) for t in carried]
+    summed = [t for t in consts if t.key in by_input]
+    new_carry = [by_input[t.key] if t.key in by_input else full_like(t, 0) for t in carried]
     sums = [placeholder(t.shape, t.dtype, "sum") for t in summed]
     new_sums = [s + by_input[t.key] for s, t in zip(sums, summed, strict=True)]
-    stacked = [t for t in elements if by_input.get(t.key) is not None]
+    stacked = [t for t in elements if t.key in by_input]
     results = [*new_carry, *new_sums, *(by_input[t.key] for t in stacked)]
 
     saved = _saved(results, body, seeds, sums)

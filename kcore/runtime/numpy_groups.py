@@ -25,7 +25,7 @@ def bind_group(
 ) -> Callable[[], Any]:
     """The call that computes a group on whole arrays (see `Device.bind_group`)."""
     nodes = instruction.nodes
-    shape = nodes[0].specs[0].shape
+    shape = nodes[0].specs[0].sizes
     named = dict(zip(instruction.outs, outs, strict=True))
     operands = {t.key: arrays(t) for t in instruction.reads()}
     rows, tail = _rows(shape, [*operands.values(), *outs])

@@ -33,7 +33,7 @@ class VariableState:
             with self._lock:
                 if self._array is None:
                     assert self._initial is not None
-                    array = self.device.empty(self.spec.shape, self.spec.dtype)
+                    array = self.device.empty(self.spec.sizes, self.spec.dtype)
                     array[...] = self.device.asarray(self._initial(), self.spec.dtype)
                     self._array, self._initial = array, None
         return self._array
@@ -42,7 +42,7 @@ class VariableState:
         """Copy `value` (of the variable's shape) into the memory; the initial value is never computed."""
         with self._lock:
             if self._array is None:
-                self._array = self.device.empty(self.spec.shape, self.spec.dtype)
+                self._array = self.device.empty(self.spec.sizes, self.spec.dtype)
                 self._initial = None
             self._array[...] = value if type(value) is type(self._array) else self.device.asarray(value)
 

@@ -24,6 +24,7 @@ class Convolution(Layer):
     rank = 2
     paddings: tuple[str, ...] = ("valid", "same")
     weight_parts: tuple[str, ...] = ("kernel", "bias")
+    filters: Any  # an int; None in depthwise convolutions, where the input decides
     config_keys: tuple[str, ...] = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
 
     def __init__(self, settings: dict[str, Any], **kwargs: Any) -> None:
@@ -36,7 +37,8 @@ class Convolution(Layer):
         self.padding = normalize_padding(settings["padding"])
         if self.padding not in self.paddings:
             raise ShapeError(
-                f"padding of {type(self).__name__} must be one of {', '.join(self.paddings)}, got {settings['padding']!r}"
+                f"padding of {type(self).__name__} must be one of {', '.join(self.paddings)}, "
+                f"got {settings['padding']!r}"
             )
         self.data_format = normalize_data_format(settings.get("data_format"))
         self.dilation_rate = normalize_tuple(settings.get("dilation_rate", 1), rank, "dilation_rate")

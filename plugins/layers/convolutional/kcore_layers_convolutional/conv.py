@@ -27,8 +27,8 @@ class _Plain(Convolution):
         super().__init__(settings, **kwargs)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ShapeError(
-                f"layer {self.name} ({type(self).__name__}): strides {self.strides} and dilation_rate {self.dilation_rate} "
-                "cannot both be above 1"
+                f"layer {self.name} ({type(self).__name__}): strides {self.strides} and "
+                f"dilation_rate {self.dilation_rate} cannot both be above 1"
             )
 
 

@@ -83,7 +83,8 @@ class _Cropping(_Spatial):
             length = known[self.first_axis + i]
             if length is not None and before + after >= length:
                 raise ShapeError(
-                    f"layer {self.name} crops {before} + {after} of axis {self.first_axis + i}, which has {length} elements"
+                    f"layer {self.name} crops {before} + {after} of axis {self.first_axis + i}, "
+                    f"which has {length} elements"
                 )
         cuts = [slice(before, -after if after else None) for before, after in self.cropping]
         return inputs[(slice(None),) * self.first_axis + tuple(cuts)]
@@ -198,8 +199,11 @@ class _UpSampling(_Spatial):
     def call(self, inputs: Any) -> Any:
         if self.rank == 1:
             return K.repeat_elements(inputs, self.size[0], axis=1)
-        function = K.resize_images if self.rank == 2 else K.resize_volumes
-        return function(inputs, *self.size, self.data_format)
+        if self.rank == 2:
+            rows, columns = self.size
+            return K.resize_images(inputs, rows, columns, self.data_format)
+        depth, rows, columns = self.size
+        return K.resize_volumes(inputs, depth, rows, columns, self.data_format)
 
     def new_length(self, length: int, i: int) -> int:
         return length * self.size[i]

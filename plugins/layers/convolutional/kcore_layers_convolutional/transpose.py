@@ -22,7 +22,7 @@ class _Transposed(Convolution):
         shape = K.shape(inputs)
         known = K.int_shape(inputs)
         axes = range(2, 2 + self.rank) if first else range(1, 1 + self.rank)
-        lengths = [known[a] if known[a] is not None else shape[a] for a in axes]
+        lengths: list[Any] = [known[a] if known[a] is not None else shape[a] for a in axes]
         new = [
             deconv_length(n, s, k, self.padding)
             for n, s, k in zip(lengths, self.strides, self.kernel_size, strict=True)

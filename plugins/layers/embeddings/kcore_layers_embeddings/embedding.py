@@ -83,8 +83,8 @@ class Embedding(Layer):
         )
         if not fits:
             raise ShapeError(
-                f"layer {self.name} has input_length {self.input_length}, but its input has shape {tuple(input_shape)}; "
-                "give input_length=None for sequences of any length"
+                f"layer {self.name} has input_length {self.input_length}, but its input has shape "
+                f"{tuple(input_shape)}; give input_length=None for sequences of any length"
             )
         known = tuple(a if b is None else b for a, b in zip(lengths, given, strict=True))
         return (input_shape[0], *known, self.output_dim)

@@ -126,7 +126,8 @@ class BatchNormalization(Layer):
             shape = [1] * ndim
             shape[axis] = -1
             weights = [None if w is None else K.reshape(w, shape) for w in weights]
-        return K.batch_normalization(inputs, *weights, epsilon=self.epsilon)
+        mean, variance, beta, gamma = weights
+        return K.batch_normalization(inputs, mean, variance, beta, gamma, epsilon=self.epsilon)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -122,7 +122,8 @@ class RNN(Layer):
         for i, (value, shape) in enumerate(zip(values, shapes, strict=True)):
             if np.shape(value) != shape:
                 raise ShapeError(
-                    f"State {i} is incompatible with layer {self.name}: expected shape={shape}, found shape={np.shape(value)}"
+                    f"State {i} is incompatible with layer {self.name}: expected shape={shape}, "
+                    f"found shape={np.shape(value)}"
                 )
         for state, value in zip(self._states, values, strict=True):
             K.set_value(state, value)
@@ -233,13 +234,14 @@ class RNN(Layer):
         initial_state = as_list(initial_state)
         if len(initial_state) != len(self.state_sizes):
             raise ShapeError(
-                f"Layer {self.name} has {len(self.state_sizes)} states but was passed {len(initial_state)} initial states."
+                f"Layer {self.name} has {len(self.state_sizes)} states but was passed {len(initial_state)} "
+                "initial states."
             )
         if self.unroll and K.int_shape(inputs)[1] in (None, 1):
             raise ShapeError(
-                f"Cannot unroll RNN layer {self.name} if the time dimension is undefined or equal to 1. In a Sequential "
-                "model give the first layer `input_shape` or `batch_input_shape`; with the functional API give Input "
-                "a `shape` with the number of steps."
+                f"Cannot unroll RNN layer {self.name} if the time dimension is undefined or equal to 1. In a "
+                "Sequential model give the first layer `input_shape` or `batch_input_shape`; with the functional API "
+                "give Input a `shape` with the number of steps."
             )
         last, sequence, states = self.iterate(inputs, initial_state, mask, training, constants)
         if self.stateful:

@@ -57,13 +57,13 @@ def dropout_masks(like: Any, rate: float, training: Any, count: int) -> list[Any
     return [K.in_train_phase(lambda: K.dropout(ones, rate), ones, training=training) for _ in range(count)]
 
 
-def activation_name(function: Any) -> str | None:
-    """The name of an activation of kcore, None for a function of somebody else."""
-    name = getattr(function, "__name__", None)
-    return name if name is not None and getattr(activations, name, None) is function else None
+def activation_name(function: Any) -> str:
+    """The name of an activation of kcore, empty for a function of somebody else."""
+    name = getattr(function, "__name__", "")
+    return name if getattr(activations, name, None) is function else ""
 
 
 def fusible(*functions: Any) -> bool:
     """Whether the fused operations know all these activations."""
     names = [activation_name(f) for f in functions]
-    return None not in names and recurrent.supports(*names)  # type: ignore[arg-type]
+    return all(names) and recurrent.supports(*names)

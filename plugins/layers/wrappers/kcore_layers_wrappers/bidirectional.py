@@ -27,8 +27,8 @@ class Bidirectional(Wrapper):
     def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None, **kwargs: Any) -> None:
         if merge_mode not in MERGE_MODES:
             raise ArgumentError(
-                f"Invalid merge mode {merge_mode!r}: merge_mode of Bidirectional should be one of 'sum', 'mul', 'concat', "
-                "'ave' and None"
+                f"Invalid merge mode {merge_mode!r}: merge_mode of Bidirectional should be one of 'sum', 'mul', "
+                "'concat', 'ave' and None"
             )
         self.forward_layer = _copy(layer, "forward_" + layer.name, layer.go_backwards)
         self.backward_layer = _copy(layer, "backward_" + layer.name, not layer.go_backwards)
@@ -119,8 +119,8 @@ class Bidirectional(Wrapper):
     def _check_states(self, states: list[Any]) -> None:
         if len(states) % 2:
             raise ShapeError(
-                f"layer {self.name}: when passing `initial_state` to a Bidirectional RNN, the state should be a list with "
-                f"the states of both layers, forward first; got {len(states)} states"
+                f"layer {self.name}: when passing `initial_state` to a Bidirectional RNN, the state should be a list "
+                f"with the states of both layers, forward first; got {len(states)} states"
             )
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:

@@ -28,8 +28,8 @@ class TimeDistributed(Wrapper):
     def build(self, input_shape: Any) -> None:
         if len(input_shape) < 3:
             raise ShapeError(
-                f"layer {self.name} (TimeDistributed) needs an input of at least 3 dimensions, (batch, steps, ...); got "
-                f"{tuple(input_shape)}"
+                f"layer {self.name} (TimeDistributed) needs an input of at least 3 dimensions, (batch, steps, ...); "
+                f"got {tuple(input_shape)}"
             )
         self.input_spec = InputSpec(shape=(None, None, *input_shape[2:]))
         child_shape = (None, *input_shape[2:])
