@@ -94,7 +94,9 @@ class Group:
         self.recurrent_mask = _mask_of(seq.operands.get("recurrent_dropout"), mask)
         units = seq.units
         self.columns = slice(first * units, (first + len(blocks)) * units)
-        self.weights = seq.scratch((units + 1 + seq.features, len(blocks) * units))
+        rows, columns = units + 1 + seq.features, len(blocks) * units
+        # As each direction's product wants it: BLAS is up to a quarter faster where it need not transpose.
+        self.weights = seq.scratch((rows, columns)) if seq.backward else seq.scratch((columns, rows)).T
         self.recurrent_weights = self.weights[:units]
         self.kernel_weights = self.weights[units + 1 :]
 
@@ -111,6 +113,7 @@ class Sequence:
     def __init__(self, ctx: Any, ins: Seq[Array], attrs: dict[str, Any], blocks: Seq[Seq[Block]], reads: Seq[bool]):
         """`blocks`: the groups of gates; `reads`: for each group, whether its operand is the previous state."""
         self.ctx = ctx
+        self.backward = "cotangents" in attrs
         self.operands = named_operands(ins, attrs)
         self.reverse = attrs["go_backwards"]
         self.batch, self.steps, self.features = self.operands["x"].shape
@@ -154,23 +157,23 @@ class Sequence:
         return partial(_run_on_one_thread, calls)
 
     # -- weights -------------------------------------------------------------------------------------------
-    def pack_weights(self, backward: bool = False) -> list[Call]:
+    def pack_weights(self) -> list[Call]:
         """Calls that gather the weights of each group, scaled as its activations want them."""
-        return [call for group in self.groups for call in self._pack(group, backward)]
+        return [call for group in self.groups for call in self._pack(group)]
 
-    def _pack(self, group: Group, backward: bool) -> list[Call]:
+    def _pack(self, group: Group) -> list[Call]:
         calls: list[Call] = []
         units, bias = self.units, self._bias()
         for position, block in enumerate(group.blocks):
             target = group.weights[:, position * units : (position + 1) * units]
-            scale = np.array(block.slope if backward else block.scale, self.dtype)
+            scale = np.array(block.slope if self.backward else block.scale, self.dtype)
             sources = ((block.recurrent, "recurrent", target[:units]), (block.kernel, "kernel", target[units + 1 :]))
             for gate, name, part in sources:
                 if gate is None:
                     calls.append(partial(part.fill, 0))
                 else:
                     calls.append(partial(np.multiply, _gate(self.operands[name], gate, units), scale, part))
-            if not backward:
+            if not self.backward:
                 calls += _pack_bias(block, bias, units, scale, target[units])
         return calls
 
@@ -322,7 +325,7 @@ class Backward:
         self.outs = outs
         self.dz = seq.scratch((seq.blocks, seq.units, seq.steps, seq.batch))
         self.dh = seq.scratch((seq.units, seq.batch))
-        self.prepare: list[Call] = seq.pack_weights(backward=True)
+        self.prepare: list[Call] = seq.pack_weights()
         self.prepare += set_state(self.dh, seq.operands.get("g_h"))
         g_outputs = seq.operands.get("g_outputs")
         self.g_outputs = None if g_outputs is None else seq_out(g_outputs)
