@@ -47,7 +47,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     except (KcoreError, TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise SavedModelError(
             f"The layer {_name_in(config['config'])!r} ({class_name}) cannot be made from its configuration: "
-            f"{type(error).__name__}: {error}. Given: {config['config']!r:.300}"
+            f"{type(error).__name__}: {error} Given: {config['config']!r:.300}"
         ) from error
     if not isinstance(layer, Layer):
         raise SavedModelError(f"'{class_name}' made {layer!r}, which is no layer")

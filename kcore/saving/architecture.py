@@ -10,6 +10,7 @@ import numpy as np
 
 from kcore.engine.deserialize import deserialize
 from kcore.errors import ArgumentError, KcoreError, SavedModelError
+from kcore.saving.translate import translate
 from kcore.saving.weights import KERAS_VERSION, LAYOUT_BACKEND
 
 #: More layers than any model has; a description of more is not put together.
@@ -91,7 +92,7 @@ def model_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
     try:
         if _count_layers(config) > MOST_LAYERS:
             raise SavedModelError(f"The description of the model has more than {MOST_LAYERS} layers.")
-        return deserialize(config, custom_objects)
+        return deserialize(translate(config), custom_objects)
     except RecursionError:
         raise SavedModelError("The description of the model is nested too deeply.") from None
     except KcoreError:

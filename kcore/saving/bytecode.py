@@ -125,7 +125,7 @@ def function_config(function: Callable[..., Any]) -> tuple[Any, str]:
     name = getattr(function, "__name__", None) or type(function).__name__
     if name == "<lambda>" or _is_local(function):
         dumped = func_dump(function)
-        _remember(_identity(dumped), function)
+        _remember(_hashable(dumped), function)
         return dumped, "lambda"
     _remember(name, function)
     return name, "function"
@@ -138,12 +138,8 @@ def _remember(key: Any, function: Callable[..., Any]) -> None:
         _saved_here.popitem(last=False)
 
 
-def _identity(dumped: Any) -> Any:
-    """What tells a saved function from others: its code, defaults and closure, whether from a file or not."""
-    return _hashable(dumped if isinstance(dumped, (list, tuple)) else (dumped, None, None))
-
-
 def _hashable(value: Any) -> Any:
+    """What tells a saved function (its code, defaults and closure) from others, whether from a file or not."""
     if isinstance(value, (list, tuple)):
         return tuple(_hashable(item) for item in value)
     if isinstance(value, (str, int, float, bool, type(None))):
@@ -200,13 +196,10 @@ def _by_name(name: Any, key: str, given: Mapping[str, Any]) -> Callable[..., Any
 
 
 def _by_bytecode(value: Any, layer: str | None, key: str, given: Mapping[str, Any]) -> Callable[..., Any]:
-    code = value[0] if isinstance(value, (list, tuple)) and value else value
-    if isinstance(code, dict):  # Keras 2.13 and later wrap it
-        value = (code.get("code"), code.get("defaults"), code.get("closure"))
-        code = value[0]
-    if not isinstance(code, str):
+    dumped = _as_dumped(value)
+    if dumped is None:
         raise SavedModelError(f"The function of Lambda layer '{layer}' is damaged: {value!r:.100}")
-    known = _saved_here.get(_identity(value))
+    known = _saved_here.get(_hashable(dumped))
     if known is not None:
         return known
     allowed = _allowed.get()
@@ -216,4 +209,19 @@ def _by_bytecode(value: Any, layer: str | None, key: str, given: Mapping[str, An
             f"unless you say so. Give the function itself, custom_objects={{'{key}': the_function}}, or if you trust "
             f"where the model comes from, load it inside `with kcore.saving.allow_bytecode('{layer}'):`."
         )
-    return func_load(value, globs={**_usual_names(), **given})
+    return func_load(dumped, globs={**_usual_names(), **given})
+
+
+def _as_dumped(value: Any) -> Code | None:
+    """Code, defaults and closure, in whatever way a version wrote them; None where that is not what it is."""
+    if isinstance(value, dict):  # later versions wrap it
+        value = value.get("config", value)
+    if isinstance(value, dict):
+        value = (value.get("code"), value.get("defaults"), value.get("closure"))
+    if isinstance(value, str):
+        value = (value, None, None)
+    if not isinstance(value, (list, tuple)) or len(value) != 3 or not isinstance(value[0], str):
+        return None
+    code, defaults, closure = value
+    well_formed = all(part is None or isinstance(part, (list, tuple)) for part in (defaults, closure))
+    return (code, defaults, closure) if well_formed else None

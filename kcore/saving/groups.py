@@ -26,6 +26,7 @@ def text(value: Any) -> str:
         return text(value[()])
     if not isinstance(value, str):
         raise SavedModelError(f"expected a text, but found {type(value).__name__}: {value!r:.100}")
+    value.encode("utf-8")  # h5py lets bytes that are no UTF-8 pass as surrogates
     return str(value)
 
 
@@ -35,7 +36,7 @@ def text_attribute(group: Any, name: str, default: str | None = None) -> str | N
         return default
     try:
         return text(group.attrs[name])
-    except (SavedModelError, UnicodeDecodeError, OSError, TypeError, ValueError) as error:
+    except (SavedModelError, UnicodeError, OSError, TypeError, ValueError) as error:
         raise SavedModelError(f"The attribute '{name}' of {group.name} is damaged: {error}") from error
 
 
@@ -78,7 +79,7 @@ def read_names(group: Any, name: str) -> list[str]:
             found += [text(item) for item in np.atleast_1d(group.attrs[f"{name}{number}"])]
             number += 1
         return found
-    except (SavedModelError, UnicodeDecodeError, OSError, TypeError, ValueError) as error:
+    except (SavedModelError, UnicodeError, OSError, TypeError, ValueError) as error:
         raise SavedModelError(f"The attribute '{name}' of {group.name} is damaged: {error}") from error
 
 
@@ -95,7 +96,8 @@ def member(group: Any, path: str, kind: type) -> Any:
     """
     found = group
     for part in [part for part in path.split("/") if part]:
-        link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
+        is_group = isinstance(found, h5py.Group) and "\0" not in part
+        link = found.get(part, getlink=True) if is_group else None
         if link is None or part == ".":
             raise SavedModelError(f"'{path}' is missing in {group.name} of the file.")
         if not isinstance(link, h5py.HardLink):

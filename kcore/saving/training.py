@@ -16,7 +16,8 @@ from kcore.plugins import registry
 from kcore.plugins.objects import deserialize_keras_object, serialize_keras_object
 from kcore.saving.architecture import json_value, parse_json
 from kcore.saving.groups import member, read_array, read_names, text_attribute, write_array, write_names
-from kcore.saving.weights import weight_names
+from kcore.saving.translate import translate_training
+from kcore.saving.weights import names_in_file, weight_names
 
 GROUP = "optimizer_weights"
 
@@ -67,7 +68,7 @@ def read_training_config(group: Any) -> dict[str, Any] | None:
     config = parse_json(source, "The training configuration")
     if not isinstance(config, dict) or not isinstance(config.get("optimizer_config"), dict):
         raise SavedModelError(f"The training configuration is damaged: {config!r:.200}")
-    return config
+    return translate_training(config)
 
 
 def compile_from(model: Any, config: Mapping[str, Any]) -> None:
@@ -109,7 +110,7 @@ def restore_optimizer(group: Any, model: Any) -> None:
         most = (1 << 20) + 4 * sum(K.count_params(w) * np.dtype(w.dtype).itemsize for w in model.optimizer.weights)
         names = read_names(state, "weight_names")
         values = [read_array(state, name, most) for name in names]
-        _set_state(model, values)
+        _set_state(group, model, _slot_by_slot(names, values))
     except (ValueError, TypeError, KeyError) as error:
         warnings.warn(
             "Error in loading the saved optimizer state. As a result, your model is starting with a freshly "
@@ -119,27 +120,44 @@ def restore_optimizer(group: Any, model: Any) -> None:
         )
 
 
-def _set_state(model: Any, values: list[Any]) -> None:
+def _slot_by_slot(names: list[str], values: list[Any]) -> list[Any]:
+    """The state with all first moments before all second ones; later versions go weight by weight.
+
+    Their names are `Adam/m/dense/kernel:0`; those of other versions begin alike for all slots.
+    """
+    slots = [name.split("/")[1] if name.count("/") > 1 else "" for name in names]
+    if len(set(slots[1:])) < 2 or "" in slots[1:]:
+        return values
+    order = {slot: place for place, slot in enumerate(dict.fromkeys(slots))}
+    return [values[i] for i in sorted(range(len(values)), key=lambda i: order[slots[i]])]
+
+
+def _set_state(group: Any, model: Any, values: list[Any]) -> None:
     """Set the state, in the order of the model's weights or, as Keras 2.0 did, in that of their names."""
+    if len(values) == 1 < len(model.optimizer.weights):
+        K.set_value(model.optimizer.weights[0], values[0])  # the step counter of an optimizer that took no step
+        return
     try:
         model.optimizer.set_weights(values)
     except ValueError:
-        sorted_values = _from_sorted_order(model, values)
+        sorted_values = _from_sorted_order(group, model, values)
         if sorted_values is None:
             raise
         model.optimizer.set_weights(sorted_values)
 
 
-def _from_sorted_order(model: Any, values: list[Any]) -> list[Any] | None:
+def _from_sorted_order(group: Any, model: Any, values: list[Any]) -> list[Any] | None:
     """Slots that stand in the order of the weights' names, put into the order of the weights; None: they do not.
 
-    Files of Keras 2.0 begin with the step counter, and then have one slot for each weight, once or more.
+    Files of Keras 2.0 begin with the step counter, and then have one slot for each weight, once or more. The names
+    are those of the file: `bn_10_1` stands before `bn_1_1`, but `bn_10` after `bn_1`.
     """
     weights = model.setup.trainable_weights
     count = len(weights)
     if count == 0 or (len(values) - 1) % count:
         return None
-    by_name = sorted(range(count), key=lambda i: weights[i].name)
+    names = names_in_file(member(group, "model_weights", h5py.Group), model.layers)
+    by_name = sorted(range(count), key=lambda i: names.get(id(weights[i]), weights[i].name))
     place = {index: position for position, index in enumerate(by_name)}
     slots = [values[start : start + count] for start in range(1, len(values), count)]
     return values[:1] + [slot[place[index]] for slot in slots for index in range(count)]

@@ -107,6 +107,19 @@ def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -
     return pairs
 
 
+def names_in_file(group: Any, layers: Sequence[Any]) -> dict[int, str]:
+    """What the file calls each weight (by `id`), the layers matched in their order; those of other layouts left out."""
+    mine = [layer for layer in layers if layer.weights]
+    found = [_LayerGroup(group, name) for name in read_names(group, "layer_names")]
+    pairs = zip(mine, [saved for saved in found if saved.weight_names], strict=False)
+    return {
+        id(weight): name
+        for layer, saved in pairs
+        if len(layer.weights) == len(saved.weight_names)
+        for weight, name in zip(layer.weights, saved.weight_names, strict=True)
+    }
+
+
 def matched_by_name(group: Any, layers: Sequence[Any], skip_mismatch: bool = False, reshape: bool = False) -> Pairs:
     """Weights and their values, for the layers whose names are in the file.
 

@@ -311,7 +311,7 @@ class _Check:
         loss: Any = sum(K.mean(K.square(x - t)) for x, t in zip(floats, targets, strict=True))
         for extra in self.layer.losses:
             loss = loss + extra
-        gradients = K.gradients(loss, weights)
+        gradients: list[Any] = K.gradients(loss, weights)
         for weight, gradient in zip(weights, gradients, strict=True):
             self.require(gradient is not None, f"the output does not depend differentiably on the weight {weight.name}")
         function = K.function(self.inputs, [loss, *gradients])
@@ -330,7 +330,8 @@ class _Check:
 
     def phases(self) -> None:
         """Computed in both phases; the test phase is deterministic."""
-        function = K.function([*self.inputs, K.learning_phase()], self.outputs)
+        phase: Any = K.learning_phase()
+        function = K.function([*self.inputs, phase], self.outputs)
         for array, expected in zip(function([*self.data, 1]), self.expected, strict=True):
             self.require(array.shape == expected.shape, f"shape {array.shape} in training, {expected.shape} in test")
         if not self.layer.stateful:
@@ -385,7 +386,7 @@ class _Mask(Layer):
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        shown = np.ones(K.int_shape(inputs)[:2], bool)
+        shown: Any = np.ones(inputs.shape[:2], bool)
         shown[0, -1] = False
         return K.constant(shown, dtype="bool")
 

@@ -523,7 +523,9 @@ def test_a_layer_that_was_not_called():
     with pytest.raises(RuntimeError, match="never been called"):
         layer.get_output_at(0)
     layer(Input((3,)))
-    with pytest.raises(ValueError, match="Asked to get output at node 2, but the layer same_1 has only 1 inbound nodes"):
+    with pytest.raises(
+        ValueError, match="Asked to get output at node 2, but the layer same_1 has only 1 inbound nodes"
+    ):
         layer.get_output_at(2)
 
 

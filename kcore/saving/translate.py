@@ -1,0 +1,140 @@
+"""Configurations of later versions of the format, in the words of Keras 2.1.6.
+
+Keras 2.2 and later, and tf.keras, have class names for what 2.1.6 has only functions for
+(`GlorotUniform`), further arguments that say nothing new (`ragged`, `registered_name`), and other names for
+the same ones (`learning_rate`). They are translated before objects are made. What has no equal here is left as
+it is, and refused by the object that does not know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Config = dict[str, Any]
+
+_SCALED = {  # scale, mode, distribution
+    "GlorotUniform": (1.0, "fan_avg", "uniform"),
+    "GlorotNormal": (1.0, "fan_avg", "normal"),
+    "HeUniform": (2.0, "fan_in", "uniform"),
+    "HeNormal": (2.0, "fan_in", "normal"),
+    "LecunUniform": (1.0, "fan_in", "uniform"),
+    "LecunNormal": (1.0, "fan_in", "normal"),
+}
+_RENAMED = {
+    "L1": "L1L2",
+    "L2": "L1L2",
+    "OrthogonalV2": "Orthogonal",
+    "ZerosV2": "Zeros",
+    "OnesV2": "Ones",
+    "ConstantV2": "Constant",
+    "RandomNormalV2": "RandomNormal",
+    "RandomUniformV2": "RandomUniform",
+    "TruncatedNormalV2": "TruncatedNormal",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "LSTMV2": "LSTM",
+    "GRUV2": "GRU",
+}
+#: Arguments of optimizers that 2.1.6 does not have, and the values that say nothing.
+_OPTIMIZER_EXTRAS: dict[str, Any] = {
+    "name": ...,  # of any value
+    "is_legacy_optimizer": ...,
+    "jit_compile": ...,
+    "ema_momentum": ...,
+    "ema_overwrite_frequency": ...,
+    "global_clipnorm": (None,),
+    "weight_decay": (None, 0.0),
+    "use_ema": (None, False),
+    "centered": (False,),
+    "momentum": (0.0,),
+    "initial_accumulator_value": (0.0,),
+    "clipnorm": (None,),
+    "clipvalue": (None,),
+}
+
+
+def translate(config: Any) -> Any:
+    """A configuration with every object in it as 2.1.6 describes it.
+
+    # Arguments
+        config: what JSON holds: dictionaries, lists, texts, numbers.
+
+    # Returns
+        A new configuration; the given one is left as it is.
+    """
+    if isinstance(config, list):
+        return [translate(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    result = {key: translate(value) for key, value in config.items()}
+    if isinstance(result.get("class_name"), str) and isinstance(result.get("config"), dict):
+        return _object(result)
+    return result
+
+
+def _object(description: Config) -> Config:
+    name, config = description["class_name"], description["config"]
+    config = {key: value for key, value in config.items() if key not in ("registered_name", "build_config")}
+    if name in _SCALED and set(config) <= {"seed", "dtype"}:
+        scale, mode, distribution = _SCALED[name]
+        config = {"scale": scale, "mode": mode, "distribution": distribution, "seed": config.get("seed")}
+        name = "VarianceScaling"
+    elif name == "VarianceScaling" and config.get("distribution") == "truncated_normal":
+        config = {**config, "distribution": "normal"}
+    elif name in _RENAMED:
+        name = _RENAMED[name]
+    return {**description, "class_name": name, "config": config}
+
+
+def translate_training(config: Config) -> Config:
+    """A training configuration in the words of 2.1.6."""
+    optimizer = translate(config["optimizer_config"])
+    if isinstance(optimizer.get("class_name"), str):
+        optimizer["class_name"] = optimizer["class_name"].rpartition(">")[2]  # "Custom>Adam"
+    result = {**config, "optimizer_config": {**optimizer, "config": _optimizer_config(optimizer)}}
+    for key in ("metrics", "weighted_metrics"):
+        result[key] = _unwrapped(_by_name(translate(config.get(key))))
+    result["loss"] = _by_name(translate(config.get("loss")))
+    return result
+
+
+def _optimizer_config(optimizer: Config) -> Any:
+    config = optimizer.get("config")
+    if not isinstance(config, dict):
+        return config
+    if "learning_rate" in config and "lr" not in config:
+        config = {"lr" if key == "learning_rate" else key: value for key, value in config.items()}
+        keeps = {"SGD": ("momentum",)}.get(str(optimizer.get("class_name")), ())
+        config = {key: value for key, value in config.items() if key in keeps or not _says_nothing(key, value)}
+    return config
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    values = _OPTIMIZER_EXTRAS.get(key, ())
+    return values is ... or value in values
+
+
+_FUNCTION_OF: dict[str, Callable[[Config], Any]] = {
+    "MeanMetricWrapper": lambda config: config.get("fn"),
+    "LossFunctionWrapper": lambda config: config.get("fn"),
+}
+
+
+def _by_name(value: Any) -> Any:
+    """Losses and metrics that are classes around a function, as that function's name."""
+    if isinstance(value, list):
+        return [_by_name(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
+        function = _FUNCTION_OF.get(value["class_name"], lambda config: None)(value["config"])
+        return function if isinstance(function, str) else value
+    return {key: _by_name(item) for key, item in value.items()}
+
+
+def _unwrapped(metrics: Any) -> Any:
+    """The metrics of a single output, which later versions keep in a list of their own."""
+    if isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list):
+        return metrics[0]
+    return metrics
