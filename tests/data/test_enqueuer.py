@@ -20,9 +20,7 @@ from kcore.data.sequence import Sequence
 from kcore.data.workers import RemoteTraceback
 from kcore.errors import DataError, WorkerError
 
-WAYS = pytest.mark.parametrize(
-    ("workers", "processes"), [(0, False), (1, False), (4, False), (1, True), (4, True)]
-)
+WAYS = pytest.mark.parametrize(("workers", "processes"), [(0, False), (1, False), (4, False), (1, True), (4, True)])
 
 
 def take(enqueuer, count):
@@ -308,12 +306,21 @@ def test_a_generator_cannot_be_spawned(start_method):
 # -- Ctrl-C -----------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt, also where the tests run as a shell's background job, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_soon():
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     return timer
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_waiting_for_a_process():
     enqueuer = OrderedEnqueuer(Slow(5), use_multiprocessing=True)
     enqueuer.start(2)
@@ -325,6 +332,7 @@ def test_an_interrupt_while_waiting_for_a_process():
     assert not enqueuer.is_running()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_waiting_for_a_thread():
     release = threading.Event()
 
