@@ -228,7 +228,7 @@ class TrainingSetup:
 
 
 def _loss_functions(loss: Any, names: Sequence[str]) -> list[Objective | None]:
-    if loss is None or (isinstance(loss, Mapping) and not loss):
+    if loss is None or (isinstance(loss, (Mapping, list, tuple)) and not loss):
         return [None] * len(names)  # what the layers add to the loss is all there is
     if isinstance(loss, Mapping):
         functions = [resolve_loss(item) for item in for_each_output(loss, names, "loss")]

@@ -87,8 +87,19 @@ def test_losses_of_layers_are_enough(rng):
 
 
 def test_no_loss_at_all(two_outputs):
-    with pytest.raises(ArgumentError, match="no loss to optimize"):
-        two_outputs.compile("sgd")
+    for loss in (None, [], {}, [None, None]):
+        with pytest.raises(ArgumentError, match="no loss to optimize"):
+            two_outputs.compile("sgd", loss)
+
+
+def test_what_scripts_append_after_compile_is_reported(classifier, classification):
+    x, y = classification
+    classifier.metrics_names.append("largest")
+    classifier.metrics_tensors.append(K.max(classifier.outputs[0]))
+    history = classifier.fit(x, y, batch_size=20, verbose=0, epochs=1).history
+    assert 1 / 3 < history["largest"][0] <= 1
+    evaluated = classifier.evaluate(x, y, batch_size=20, verbose=0)[2]
+    assert evaluated == pytest.approx(classifier.predict(x).max(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
