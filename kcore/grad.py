@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from kcore.dtypes import is_float
 from kcore.errors import GraphError
 from kcore.graph import Node, Tensor, apply, depends_on, dims_of, encode_shape
+from kcore.graph.origin import inherit
 
 Key = tuple[Node, int]
 
@@ -59,7 +60,8 @@ def _propagate(node: Node, active: set[Node], pending: dict[Key, list[Tensor]]) 
     grads = [_total(pending, (node, i)) for i in range(len(node.specs))]
     if all(g is None for g in grads):
         return
-    in_grads = node.op.vjp(node, *grads)
+    with inherit(node.origin):  # an error in a gradient shows the line that made the operation
+        in_grads = node.op.vjp(node, *grads)
     if len(in_grads) != len(node.inputs):
         raise GraphError(
             f"vjp of operation {node.op.name!r} gave {len(in_grads)} gradients for {len(node.inputs)} inputs"

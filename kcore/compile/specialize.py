@@ -16,7 +16,7 @@ from kcore.graph import Node, Op, Spec, Tensor, apply, constant, constant_value,
 from kcore.graph.constant import ConstantValue
 from kcore.graph.dims import resolve
 from kcore.graph.node import make_node
-from kcore.graph.origin import Origin
+from kcore.graph.origin import Origin, inherit
 from kcore.ops.creation import fill_value
 from kcore.ops.scan import Body
 
@@ -162,8 +162,8 @@ def build(
     try:
         if op.dims is not None:
             inputs, attrs = resolve(op, inputs, attrs)
-        node = make_node(op, inputs, attrs, origin)
-        return _simplest(node, fold)
+        with inherit(origin):
+            return _simplest(make_node(op, inputs, attrs, origin), fold)
     except KcoreError as error:
         if origin is not None and "made at" not in str(error):
             error.args = (f"{error}\n  in operation {op.name!r}, made at {origin}", *error.args[1:])

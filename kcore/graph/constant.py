@@ -63,7 +63,9 @@ class PlaceholderOp(Op):
         return Spec(shape, dtype)
 
 
-def constant(value: Any, dtype: str | None = None, shape: tuple[int, ...] | None = None, like: str | None = None) -> Tensor:
+def constant(
+    value: Any, dtype: str | None = None, shape: tuple[int, ...] | None = None, like: str | None = None
+) -> Tensor:
     """A tensor of fixed value.
 
     Args:

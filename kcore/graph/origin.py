@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import sys
+import threading
+from collections.abc import Iterator
 from typing import NamedTuple
 
 
@@ -19,8 +22,25 @@ class Origin(NamedTuple):
         return f"{self.filename}:{self.lineno} in {self.function}" + (f": {source}" if source else "")
 
 
+_inherited = threading.local()
+
+
+@contextlib.contextmanager
+def inherit(origin: Origin | None) -> Iterator[None]:
+    """Within the block, nodes made by this thread get `origin`: those that stand for, or follow from, another."""
+    before = getattr(_inherited, "origin", None)
+    _inherited.origin = origin
+    try:
+        yield
+    finally:
+        _inherited.origin = before
+
+
 def current_origin() -> Origin | None:
-    """The innermost frame outside kcore and its first-party plugins, or None where there is none."""
+    """The inherited origin, else the innermost frame outside kcore and its plugins; None where there is none."""
+    inherited = getattr(_inherited, "origin", None)
+    if inherited is not None:
+        return inherited
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_globals.get("__name__") or ""

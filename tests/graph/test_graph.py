@@ -8,6 +8,7 @@ import pytest
 
 import kcore.ops  # noqa: F401 - registers the operations
 from kcore.errors import DTypeError, GraphError, ShapeError
+from kcore.grad import gradients
 from kcore.graph import (
     Op,
     Spec,
@@ -54,6 +55,14 @@ def test_nodes_remember_the_users_line():
     y = x * 7.5
     assert y.node.origin.filename == __file__
     assert "x * 7.5" in str(y.node.origin)
+
+
+def test_nodes_of_gradients_show_the_line_of_the_operation():
+    x = placeholder((4,), "float32", "x")
+    y = apply("exp", x * 7.5)  # this line
+    (g,) = gradients(y, [x])
+    assert g.node.origin.lineno in (y.node.origin.lineno, y.node.origin.lineno + 1)
+    assert all("this line" in str(n.origin) for n in nodes_of([g]) if n.op.name == "multiply" and n is not y.node)
 
 
 def test_python_numbers_never_widen():
