@@ -19,6 +19,7 @@ _MODULES = (
     "backend",
     "backends",
     "callbacks",
+    "compat",
     "config",
     "constraints",
     "datasets",
@@ -39,7 +40,7 @@ _MODULES = (
 )
 _OBJECTS = {"Input": "layers", "Model": "models", "Sequential": "models"}
 
-__all__ = ["Input", "Model", "Sequential", "__version__", *(m for m in _MODULES if m != "testing")]
+__all__ = ["Input", "Model", "Sequential", "__version__", *(m for m in _MODULES if m not in ("compat", "testing"))]
 
 # From here on `import kcore.datasets.mnist` and the old import paths of Keras scripts are found.
 _finder.install()

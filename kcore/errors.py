@@ -146,6 +146,10 @@ class ArchiveError(KcoreError, ValueError, OSError):
     member: str | None = None
 
 
+class CompatError(KcoreError, ImportError):
+    """`keras` cannot stand for kcore: Keras itself is imported already."""
+
+
 class PlotPackageError(KcoreError, ImportError):
     """A picture cannot be drawn: a Python package for it is not installed."""
 

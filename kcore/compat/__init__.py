@@ -1,0 +1,128 @@
+"""Scripts written for Keras 2, unchanged: `import keras` means kcore.
+
+    kcore run script.py --its options          # or: python -m kcore.compat script.py --its options
+
+    import kcore.compat                        # or, in a program, before its first `import keras`
+    kcore.compat.install()
+
+`keras`, and every module below it, are then kcore's own modules under a second name. Nothing is written
+anywhere, and an installed Keras is as it was for every other program.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from kcore.errors import CompatError
+
+#: The version that scripts find in `keras.__version__`: that of the API.
+KERAS_VERSION = "2.1.6"
+
+# Processes that Python spawns import the script again and know nothing of what was installed here, but they get
+# `sys.path`: this folder has a package `keras` that calls `install`.
+_SHIM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim")
+
+
+def install() -> None:
+    """Makes `import keras`, and all import paths below it, mean kcore in this process and those it starts.
+
+    Raises:
+        CompatError (an ImportError): Keras itself is imported already.
+    """
+    present = sys.modules.get("keras")
+    if isinstance(present, _Keras):
+        return
+    if present is not None and os.path.dirname(getattr(present, "__file__", None) or "") != os.path.join(_SHIM, "keras"):
+        raise CompatError(
+            f"Keras itself is imported already, from {getattr(present, '__file__', None)}: call "
+            "kcore.compat.install() before the first `import keras`."
+        )
+    sys.modules["keras"] = _Keras()
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+    if _SHIM not in sys.path:
+        sys.path.insert(0, _SHIM)
+
+
+def uninstall() -> None:
+    """Takes back `install`: `import keras` means an installed Keras again."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Finder)]
+    sys.path[:] = [folder for folder in sys.path if folder != _SHIM]
+    if isinstance(sys.modules.get("keras"), _Keras):
+        for name in [name for name in sys.modules if name == "keras" or name.startswith("keras.")]:
+            del sys.modules[name]
+
+
+def run_script(path: str, arguments: Sequence[str] = ()) -> None:
+    """Runs a script as `python path arguments` does, with `keras` meaning kcore.
+
+    Args:
+        path: the script.
+        arguments: what it finds in `sys.argv` after its own name.
+
+    Raises:
+        What the script raises.
+    """
+    import runpy
+
+    install()
+    sys.argv = [path, *arguments]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    runpy.run_path(path, run_name="__main__")
+
+
+class _Keras(ModuleType):
+    """The module `keras`: kcore under another name, with the version of the API."""
+
+    def __init__(self) -> None:
+        super().__init__("keras", "kcore, under the name that Keras 2 scripts import.")
+        self.__path__: list[str] = []
+        self.__spec__ = ModuleSpec("keras", None, is_package=True)
+        self.__version__ = KERAS_VERSION
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module("kcore"), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(importlib.import_module("kcore"))
+
+
+class _Finder:
+    """Finds `keras.x.y` as `kcore.x.y` (a meta path finder)."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname == "keras" and "keras" not in sys.modules:  # a program deleted it to import it anew
+            return ModuleSpec(fullname, _Alias(_Keras), is_package=True)
+        if not fullname.startswith("keras."):
+            return None
+        real = "kcore" + fullname[len("keras") :]
+        return ModuleSpec(fullname, _Alias(lambda: importlib.import_module(real)), is_package=True)
+
+
+class _Alias:
+    """Loads a module by putting another one in its place."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        name = module.__name__
+        try:
+            found = self._target()
+        except ModuleNotFoundError as error:
+            if error.name == "kcore" + name[len("keras") :] and type(error) is ModuleNotFoundError:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
+            raise
+        # The import system hands out what stands in sys.modules afterwards.
+        sys.modules[name] = found
