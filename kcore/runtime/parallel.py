@@ -161,13 +161,14 @@ def limit_threads(count: int) -> Iterator[None]:
         _pool = old
 
 
-def parallel_blocks(body: Callable[[int, int], Any], blocks: int) -> None:
+def parallel_blocks(body: Callable[[int, int], Any], blocks: int, most: int | None = None) -> None:
     """Call ``body(worker, block)`` once for every block in ``range(blocks)``, over the threads.
 
-    Blocks are handed out one at a time, so uneven ones balance. ``worker`` (0 <= worker < ``thread_count()``) is
-    never used by two threads at once: it indexes scratch memory. An exception in a block is raised here.
+    Blocks are handed out one at a time, so uneven ones balance. ``worker`` is never used by two threads at once: it
+    indexes scratch memory, of which there is enough for ``most`` workers (by default ``thread_count()``, now). An
+    exception in a block is raised here.
     """
-    workers = min(thread_count(), blocks)
+    workers = min(thread_count(), blocks, thread_count() if most is None else most)
     if workers <= 1:
         for block in range(blocks):
             body(0, block)

@@ -18,6 +18,7 @@ What was measured (benchmarks/README.md has the table) and made the rules here:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -89,7 +90,7 @@ def conv_kernel_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
         return winograd.reduce(ctx, x5, g5, dw, window)
     blocks = cut(g5.shape, _positions(window.taps * x.shape[-1] * x.itemsize, g5))
     patches = _patches(ctx, x5, window, g5.shape[:4], blocks)
-    rows = _Rows(ctx, g5, _most(blocks, g5.shape))
+    rows = _Rows(ctx, g5, blocks)
     parts = max(min(parallel.thread_count(), len(blocks)), 1)
     bounds = [len(blocks) * part // parts for part in range(parts + 1)]
     sums = [dw, *ctx.scratch((parts - 1, *dw.shape), dw.dtype)]
@@ -97,10 +98,12 @@ def conv_kernel_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
 
     def part(worker: int, index: int) -> None:
         total, product = sums[index], products[index]
-        for number, block in enumerate(blocks[bounds[index] : bounds[index + 1]]):
+        for block in range(bounds[index], bounds[index + 1]):
             a, b = patches.matrix(worker, block), rows.matrix(worker, block)
-            np.dot(a.T, b, out=product if number else total)
-            if number:
+            if block == bounds[index]:
+                np.dot(a.T, b, out=total)
+            else:
+                np.dot(a.T, b, out=product)
                 np.add(total, product, out=total)
 
     def run() -> None:
@@ -108,7 +111,7 @@ def conv_kernel_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
             dw.fill(0)
             return
         patches.begin()
-        parallel.parallel_blocks(part, parts)
+        parallel.parallel_blocks(part, parts, parts)
         for other in sums[1:]:
             np.add(dw, other, out=dw)
 
@@ -146,14 +149,14 @@ def _contiguous(ctx: Any, array: np.ndarray) -> tuple[Run, np.ndarray]:
 class _PointPatches:
     """A 1x1 window without strides on a contiguous input: the patches are the input."""
 
-    def __init__(self, x: np.ndarray) -> None:
-        self.x = x
+    def __init__(self, x: np.ndarray, blocks: list[Block]) -> None:
+        self.matrices = [block.of(x).reshape(-1, x.shape[-1]) for block in blocks]
 
     def begin(self) -> None:
         pass
 
-    def matrix(self, worker: int, block: Block) -> np.ndarray:
-        return block.of(self.x).reshape(-1, self.x.shape[-1])
+    def matrix(self, worker: int, index: int) -> np.ndarray:
+        return self.matrices[index]
 
 
 class _Patches:
@@ -165,43 +168,62 @@ class _Patches:
 
     def __init__(self, ctx: Any, x: np.ndarray, window: Window, shape: Any, blocks: list[Block]) -> None:
         self.reader = WindowReader(ctx, x, window, shape, blocks)
-        self.length = window.taps * x.shape[-1]
-        self.taps_first = window.size[2] * x.shape[-1] < TAPS_FIRST_BELOW
-        self.buffers = ctx.scratch((parallel.thread_count(), _most(blocks, shape) * self.length), x.dtype)
+        length = window.taps * x.shape[-1]
+        turned = window.size[2] * x.shape[-1] < TAPS_FIRST_BELOW
+        buffers = ctx.scratch((self.reader.workers, _most(blocks, shape) * length), x.dtype)
+        self.copies = [
+            [_copy(view.transpose(4, 5, 6, 7, 0, 1, 2, 3) if turned else view, buffer) for view in views]
+            for views, buffer in zip(self.reader.views, buffers, strict=True)
+        ]
+        self.matrices = [
+            [target.reshape(length, -1).T if turned else target.reshape(-1, length) for target, _ in copies]
+            for copies in self.copies
+        ]
         self.begin = self.reader.begin
 
-    def matrix(self, worker: int, block: Block) -> np.ndarray:
-        windows = self.reader.read(worker, block)
-        if self.taps_first:
-            windows = windows.transpose(4, 5, 6, 7, 0, 1, 2, 3)
-        buffer = self.buffers[worker][: windows.size]
-        np.copyto(buffer.reshape(windows.shape), windows)
-        return buffer.reshape(self.length, -1).T if self.taps_first else buffer.reshape(-1, self.length)
+    def matrix(self, worker: int, index: int) -> np.ndarray:
+        self.reader.fetch(worker, index)
+        np.copyto(*self.copies[worker][index])
+        return self.matrices[worker][index]
+
+
+def _copy(source: np.ndarray, buffer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Arguments of ``copyto``: the beginning of a buffer in the shape of ``source``, and ``source``."""
+    return buffer[: source.size].reshape(source.shape), source
 
 
 def _patches(ctx: Any, x: np.ndarray, window: Window, shape: Any, blocks: list[Block]) -> Any:
     pointwise = window.taps == 1 and window.stride == (1, 1, 1) and window.before == (0, 0, 0)
     if pointwise and x.flags.c_contiguous and x.shape[:4] == tuple(shape):
-        return _PointPatches(x)
+        return _PointPatches(x, blocks)
     return _Patches(ctx, x, window, shape, blocks)
 
 
 class _Rows:
-    """The block's part of an array over positions as a matrix ``(positions, channels)``."""
+    """The blocks' parts of an array over positions as matrices ``(positions, channels)``."""
 
-    def __init__(self, ctx: Any, array: np.ndarray, most: int) -> None:
-        self.array = array
+    def __init__(self, ctx: Any, array: np.ndarray, blocks: list[Block]) -> None:
         self.direct = array.flags.c_contiguous
-        if not self.direct:
-            self.buffers = ctx.scratch((parallel.thread_count(), most * array.shape[-1]), array.dtype)
-
-    def matrix(self, worker: int, block: Block) -> np.ndarray:
-        part = block.of(self.array)
+        parts = [block.of(array) for block in blocks]
         if self.direct:
-            return part.reshape(-1, part.shape[-1])
-        buffer = self.buffers[worker][: part.size].reshape(part.shape)
-        np.copyto(buffer, part)
-        return buffer.reshape(-1, part.shape[-1])
+            self.matrices = [[part.reshape(-1, part.shape[-1]) for part in parts]] * parallel.thread_count()
+            return
+        most = max((part.size for part in parts), default=0)
+        buffers = ctx.scratch((parallel.thread_count(), most), array.dtype)
+        self.copies = [[_copy(part, buffer) for part in parts] for buffer in buffers]
+        self.matrices = [[target.reshape(-1, target.shape[-1]) for target, _ in copies] for copies in self.copies]
+
+    def matrix(self, worker: int, index: int) -> np.ndarray:
+        """The matrix, up to date: to be read."""
+        if not self.direct:
+            np.copyto(*self.copies[worker][index])
+        return self.matrices[worker][index]
+
+    def store(self, worker: int, index: int) -> None:
+        """Bring the array up to date after writing to the matrix."""
+        if not self.direct:
+            source, target = self.copies[worker][index]
+            np.copyto(target, source)
 
 
 # --- forward, and the input's gradient by the same road -----------------------------------------
@@ -213,24 +235,18 @@ def _gather(ctx: Any, x: np.ndarray, matrix: np.ndarray, y: np.ndarray, window: 
         return winograd.gather(ctx, x, matrix.reshape(window.taps, x.shape[-1], -1), y, window, prepare)
     blocks = cut(y.shape, _positions(window.taps * x.shape[-1] * x.itemsize, y))
     patches = _patches(ctx, x, window, y.shape[:4], blocks)
-    direct = y.flags.c_contiguous
-    if not direct:
-        products = ctx.scratch((parallel.thread_count(), _most(blocks, y.shape) * y.shape[-1]), y.dtype)
+    rows = _Rows(ctx, y, blocks)
 
     def body(worker: int, index: int) -> None:
-        block = blocks[index]
-        part = block.of(y)
-        if direct:
-            np.dot(patches.matrix(worker, block), matrix, out=part.reshape(-1, y.shape[-1]))
-        else:
-            product = products[worker][: part.size]
-            np.dot(patches.matrix(worker, block), matrix, out=product.reshape(-1, y.shape[-1]))
-            np.copyto(part, product.reshape(part.shape))
+        np.dot(patches.matrix(worker, index), matrix, out=rows.matrices[worker][index])
+        rows.store(worker, index)
+
+    workers = parallel.thread_count()
 
     def run() -> None:
         prepare()
         patches.begin()
-        parallel.parallel_blocks(body, len(blocks))
+        parallel.parallel_blocks(body, len(blocks), workers)
 
     return run
 
@@ -277,22 +293,21 @@ def _scatter(ctx: Any, g: np.ndarray, w: np.ndarray, dx: np.ndarray, window: Win
     blocks = cut((1, *positions), min(max(PATCH_BYTES // row_bytes, MIN_POSITIONS), 2 * MAX_POSITIONS))
     most = _most(blocks, g.shape)
     products = ctx.scratch((workers, len(matrix) * most), g.dtype)
-    rows = _Rows(ctx, g, most)
+    rows = _Rows(ctx, g, [replace(block, n0=n, n1=n + 1) for n in range(images) for block in blocks])
 
     def image(worker: int, n: int) -> None:
         plane = planes[worker]
         plane.fill(0)
-        for block in blocks:
-            here = Block(n, n + 1, block.d0, block.d1, block.h0, block.h1)
+        for number, block in enumerate(blocks, start=n * len(blocks)):
             shape = (*window.size, channels, *block.shape[1:], positions[2])
             product = products[worker][: prod(shape)].reshape(shape)
-            np.dot(matrix, rows.matrix(worker, here).T, out=product.reshape(len(matrix), -1))
+            np.dot(matrix, rows.matrix(worker, number).T, out=product.reshape(len(matrix), -1))
             _add_taps(plane, product, block, window)
         _interleave(dx[n], plane, window)
 
     def run() -> None:
         np.copyto(kernel, w)
-        parallel.parallel_blocks(image, images)
+        parallel.parallel_blocks(image, images, workers)
 
     return run
 

@@ -126,6 +126,7 @@ def _gather(ctx: Any, terms: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray,
     blocks = _blocks(y.shape, y.itemsize)
     lines = _Lines(window, y.shape[3], y.shape[4], y.itemsize)
     readers = [WindowReader(ctx, x, window, y.shape[:4], blocks) for x, _ in terms]
+    windows = [[[lines.of_windows(view) for view in views] for views in reader.views] for reader in readers]
     kernels = ctx.scratch((len(terms), *window.size, lines.repeat, y.shape[4]), y.dtype)
     kernel_lines = kernels.reshape(len(terms), *window.size, lines.length)
     workers = parallel.thread_count()
@@ -139,9 +140,9 @@ def _gather(ctx: Any, terms: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray,
         target = block.of(y)
         total = target if direct else sums[worker, : target.size].reshape(target.shape)
         for term, reader in enumerate(readers):
-            windows = lines.of_windows(reader.read(worker, block))
+            reader.fetch(worker, index)
             out = total if term == 0 else products[worker, : target.size].reshape(target.shape)
-            np.einsum("ndhwabcl,abcl->ndhwl", windows, kernel_lines[term], out=lines.of(out))
+            np.einsum("ndhwabcl,abcl->ndhwl", windows[term][worker][index], kernel_lines[term], out=lines.of(out))
             if term:
                 np.add(total, out, out=total)
         if not direct:
@@ -151,7 +152,7 @@ def _gather(ctx: Any, terms: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray,
         for term, (_, w) in enumerate(terms):
             kernels[term] = w[..., None, :]
             readers[term].begin()
-        parallel.parallel_blocks(body, len(blocks))
+        parallel.parallel_blocks(body, len(blocks), workers)
 
     return run
 
@@ -161,6 +162,7 @@ def _reduce(ctx: Any, x: np.ndarray, g: np.ndarray, dw: np.ndarray, window: Wind
     blocks = _blocks(g.shape, g.itemsize)
     lines = _Lines(window, g.shape[3], g.shape[4], g.itemsize)
     reader = WindowReader(ctx, x, window, g.shape[:4], blocks)
+    windows = [[lines.of_windows(view) for view in views] for views in reader.views]
     parts = max(min(parallel.thread_count(), len(blocks)), 1)
     bounds = [len(blocks) * part // parts for part in range(parts + 1)]
     sums, block_sums = ctx.scratch((2, parts, *window.size, lines.length), g.dtype)
@@ -170,19 +172,19 @@ def _reduce(ctx: Any, x: np.ndarray, g: np.ndarray, dw: np.ndarray, window: Wind
     def part(worker: int, index: int) -> None:
         total, block_sum = sums[index], block_sums[index]
         total.fill(0)
-        for block in blocks[bounds[index] : bounds[index + 1]]:
-            seen = block.of(g)
+        for number in range(bounds[index], bounds[index + 1]):
+            seen = blocks[number].of(g)
             if not direct:
                 copy = copies[index, : seen.size].reshape(seen.shape)
                 np.copyto(copy, seen)
                 seen = copy
-            windows = lines.of_windows(reader.read(worker, block))
-            np.einsum("ndhwabcl,ndhwl->abcl", windows, lines.of(seen), out=block_sum)
+            reader.fetch(worker, number)
+            np.einsum("ndhwabcl,ndhwl->abcl", windows[worker][number], lines.of(seen), out=block_sum)
             np.add(total, block_sum, out=total)
 
     def run() -> None:
         reader.begin()
-        parallel.parallel_blocks(part, parts)
+        parallel.parallel_blocks(part, parts, parts)
         np.copyto(dw, sums.reshape(parts, *window.size, lines.repeat, -1).sum((0, 4)))
 
     return run

@@ -75,7 +75,7 @@ def max_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
                 if not disjoint:
                     np.add(into, taken, out=into)
 
-    return lambda: parallel.parallel_blocks(image, len(x))
+    return lambda: parallel.parallel_blocks(image, len(x), workers)
 
 
 @numpy_kernel("avg_pool_grad")
@@ -85,7 +85,8 @@ def avg_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     window = attrs_window(attrs, attrs["spatial"], attrs["pool"])
     scale = _scale(attrs, attrs["spatial"], g.dtype)
     blocks, taps, disjoint = _blocks((1, *g.shape[1:]), g.itemsize), window.offsets(), _disjoint(window)
-    shares = ctx.scratch((parallel.thread_count(), _most(blocks, g.shape)), g.dtype)
+    workers = parallel.thread_count()
+    shares = ctx.scratch((workers, _most(blocks, g.shape)), g.dtype)
 
     def image(worker: int, n: int) -> None:
         dx[n].fill(0)
@@ -101,7 +102,7 @@ def avg_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
                 else:
                     np.add(into, share[0][positions], out=into)
 
-    return lambda: parallel.parallel_blocks(image, len(g))
+    return lambda: parallel.parallel_blocks(image, len(g), workers)
 
 
 def _pool(
@@ -118,10 +119,12 @@ def _pool(
         for first in range(0, window.size[2] * window.dilation[2], window.dilation[2])
     ]
 
+    rows_of = [[[v[:, :, :, a, b] for a, b in np.ndindex(v.shape[3:5])] for v in views] for views in reader.lines()]
+
     def body(worker: int, index: int) -> None:
         block = blocks[index]
-        lines = reader.lines(worker, block)
-        rows = [lines[:, :, :, a, b] for a, b in np.ndindex(lines.shape[3:5])]
+        reader.fetch(worker, index)
+        rows = rows_of[worker][index]
         target = block.of(y)
         if len(rows) > 1:
             whole = merged[worker, : rows[0].size].reshape(rows[0].shape)
@@ -135,7 +138,7 @@ def _pool(
 
     def run() -> None:
         reader.begin()
-        parallel.parallel_blocks(body, len(blocks))
+        parallel.parallel_blocks(body, len(blocks), workers)
 
     return run
 

@@ -122,9 +122,10 @@ def cut(shape: tuple[int, ...], target: int) -> list[Block]:
 class WindowReader:
     """Reads the windows of ``x`` block by block.
 
-    ``read(worker, block)`` gives a view ``(images, depth, rows, columns, *window size, channels)`` of the block's
-    windows: of ``x`` itself where nothing is padded, else of the worker's slab, which it fills first. The view is
-    good until the worker's next call.
+    ``read(worker, index)`` gives a view ``(images, depth, rows, columns, *window size, channels)`` of the windows of
+    block number ``index``: of ``x`` itself where nothing is padded, else of the worker's slab, which it fills first.
+    The view is good until the worker's next call. All views are made here, once: threads that slice arrays again and
+    again wait for each other, because slicing holds the GIL.
 
     Args:
         ctx: bind context, for scratch memory.
@@ -133,63 +134,76 @@ class WindowReader:
         shape: positions of the window ``(batch, depth, rows, columns)``.
         blocks: the blocks that will be asked for.
         fill: value of the padding.
+
+    Attributes:
+        views: the views, ``views[worker][index]``.
     """
 
     def __init__(
         self, ctx: Any, x: np.ndarray, window: Window, shape: tuple[int, ...], blocks: list[Block], fill: float = 0
     ) -> None:
-        self.x, self.window, self.fill = x, window, fill
-        inside = all(
-            window.before[a] >= 0 and window.reach(a, shape[a + 1]) - window.before[a] <= x.shape[a + 1]
-            for a in range(3)
-        )
+        self.window, self.fill = window, fill
+        self.workers = parallel.thread_count()
+        ends = (window.reach(a, shape[a + 1]) - window.before[a] for a in range(3))
+        inside = all(end <= length for end, length in zip(ends, x.shape[1:4], strict=True))
         neighbours = x.strides[4] == x.itemsize and x.strides[3] == x.itemsize * x.shape[4]
         self.direct = inside and not any(window.before) and neighbours
         if self.direct:
-            self.windows = _windows(x, window, shape)
+            windows = _windows(x, window, shape)
+            self.views = [[block.of(windows) for block in blocks]] * self.workers
             return
         most = [max((block.shape[a] for block in blocks), default=0) for a in range(3)]
         reach = [window.reach(a, count) for a, count in enumerate((most[1], most[2], shape[3]))]
-        workers = parallel.thread_count()
-        self.slabs = ctx.scratch((workers, most[0], *reach, x.shape[-1]), x.dtype)
-        self.slab_windows = [_windows(slab, window, (*most, shape[3])) for slab in self.slabs]
+        slabs = ctx.scratch((self.workers, most[0], *reach, x.shape[-1]), x.dtype)
+        _, (lo, hi) = _overlap(-window.before[2], reach[2], x.shape[3])
+        self._margins = [part for part in (slabs[:, :, :, :, :lo], slabs[:, :, :, :, hi:]) if part.size]
+        windows_of = [_windows(slab, window, (*most, shape[3])) for slab in slabs]
+        self.views = [[w[tuple(map(slice, block.shape))] for block in blocks] for w in windows_of]
+        self._moves = [[self._move(x, slab, block) for block in blocks] for slab in slabs]
 
     def begin(self) -> None:
-        """Call before the blocks of a run: the borders at the ends of columns are filled once for all."""
+        """Call before the blocks of a run: the margins at the ends of columns are filled once for all."""
         if not self.direct:
-            _, (lo, hi) = _overlap(-self.window.before[2], self.slabs.shape[4], self.x.shape[3])
-            self.slabs[:, :, :, :, :lo] = self.fill
-            self.slabs[:, :, :, :, hi:] = self.fill
+            for margin in self._margins:
+                margin.fill(self.fill)
 
-    def read(self, worker: int, block: Block) -> np.ndarray:
+    def read(self, worker: int, index: int) -> np.ndarray:
+        """The view of a block's windows, up to date."""
+        self.fetch(worker, index)
+        return self.views[worker][index]
+
+    def fetch(self, worker: int, index: int) -> None:
+        """Bring ``views[worker][index]`` up to date."""
         if self.direct:
-            return block.of(self.windows)
-        images, depth, rows = block.shape
-        self._fill(worker, block)
-        return self.slab_windows[worker][:images, :depth, :rows]
+            return
+        borders, target, source = self._moves[worker][index]
+        for border in borders:
+            border.fill(self.fill)
+        np.copyto(target, source)
 
-    def lines(self, worker: int, block: Block) -> np.ndarray:
-        """As :meth:`read`, but whole rows of the input: ``(images, depth, rows, size 0, size 1, reach * channels)``."""
-        windows = self.read(worker, block)
-        length = self.window.reach(2, windows.shape[3]) * windows.shape[7]
-        strides = windows.strides
-        shape = (*windows.shape[:3], *windows.shape[4:6], length)
-        return as_strided(windows, shape, (*strides[:3], *strides[4:6], strides[7]))
+    def lines(self) -> list[list[np.ndarray]]:
+        """As ``views``, of whole rows of the input: ``(images, depth, rows, size 0, size 1, reach * channels)``."""
+        return [[self._line(view) for view in views] for views in self.views]
 
-    def _fill(self, worker: int, block: Block) -> None:
-        images, depth, rows = block.shape
-        slab = self.slabs[worker, :images]
-        window = self.window
+    def _line(self, view: np.ndarray) -> np.ndarray:
+        length = self.window.reach(2, view.shape[3]) * view.shape[7]
+        strides = view.strides
+        shape = (*view.shape[:3], *view.shape[4:6], length)
+        return as_strided(view, shape, (*strides[:3], *strides[4:6], strides[7]))
+
+    def _move(self, x: np.ndarray, slab: np.ndarray, block: Block) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+        """What fills the slab for a block: its borders in depth and rows; the part to be copied, and its source."""
+        window, (images, depth, rows) = self.window, block.shape
+        slab = slab[:images, : window.reach(0, depth), : window.reach(1, rows)]
         first_d = block.d0 * window.stride[0] - window.before[0]
         first_h = block.h0 * window.stride[1] - window.before[1]
-        (d0, d1), (sd0, sd1) = _overlap(first_d, window.reach(0, depth), self.x.shape[1])
-        (h0, h1), (sh0, sh1) = _overlap(first_h, window.reach(1, rows), self.x.shape[2])
-        (w0, w1), (sw0, sw1) = _overlap(-window.before[2], slab.shape[3], self.x.shape[3])
-        slab[:, :sd0] = self.fill
-        slab[:, sd1:] = self.fill
-        slab[:, sd0:sd1, :sh0] = self.fill
-        slab[:, sd0:sd1, sh1:] = self.fill
-        slab[:, sd0:sd1, sh0:sh1, sw0:sw1] = self.x[block.n0 : block.n1, d0:d1, h0:h1, w0:w1]
+        (d0, d1), (sd0, sd1) = _overlap(first_d, slab.shape[1], x.shape[1])
+        (h0, h1), (sh0, sh1) = _overlap(first_h, slab.shape[2], x.shape[2])
+        (w0, w1), (sw0, sw1) = _overlap(-window.before[2], slab.shape[3], x.shape[3])
+        middle = slab[:, sd0:sd1]
+        borders = [slab[:, :sd0], slab[:, sd1:], middle[:, :, :sh0], middle[:, :, sh1:]]
+        target = middle[:, :, sh0:sh1, sw0:sw1]
+        return [b for b in borders if b.size], target, x[block.n0 : block.n1, d0:d1, h0:h1, w0:w1]
 
 
 def _overlap(first: int, count: int, length: int) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -66,11 +66,13 @@ class _Inputs:
         lines = max(prod(block.shape) for block in tiles.blocks)
         self.halves = ctx.scratch((workers, 4 * lines * self.reach * self.channels), x.dtype)
         self.values = ctx.scratch((workers, 16 * tiles.most * self.channels), x.dtype)
+        self.lines = self.reader.lines()
         self.begin = self.reader.begin
 
-    def transform(self, worker: int, block: Block) -> np.ndarray:
+    def transform(self, worker: int, index: int) -> np.ndarray:
         """``(16, tiles, channels)``, in the worker's memory."""
-        lines = self.reader.lines(worker, block)[:, 0, :, 0]  # (images, tile rows, 4, reach * channels)
+        self.reader.fetch(worker, index)
+        lines = self.lines[worker][index][:, 0, :, 0]  # (images, tile rows, 4, reach * channels)
         images, rows, _, length = lines.shape
         half = self.halves[worker, : 4 * images * rows * length].reshape(4, images, rows, length)
         _differences(lines.transpose(2, 0, 1, 3), half)
@@ -116,7 +118,7 @@ def gather(ctx: Any, x: np.ndarray, taps: np.ndarray, y: np.ndarray, window: Win
         block = tiles.blocks[index]
         count = tiles.count(block)
         product = products[worker, : 16 * count * filters].reshape(16, count, filters)
-        np.matmul(inputs.transform(worker, block), kernel, out=product)
+        np.matmul(inputs.transform(worker, index), kernel, out=product)
         half = halves[worker, : 8 * count * filters].reshape(2, 4, -1)
         _sums(product.reshape(4, 4, -1), half)
         images, _, rows = block.shape
@@ -138,7 +140,7 @@ def gather(ctx: Any, x: np.ndarray, taps: np.ndarray, y: np.ndarray, window: Win
         prepare()
         np.dot(transform, taps.reshape(9, -1), out=kernel.reshape(16, -1))
         inputs.begin()
-        parallel.parallel_blocks(body, len(tiles.blocks))
+        parallel.parallel_blocks(body, len(tiles.blocks), workers)
 
     return run
 
@@ -156,19 +158,20 @@ def reduce(ctx: Any, x: np.ndarray, g: np.ndarray, dw: np.ndarray, window: Windo
     transform = np.ascontiguousarray(_KERNEL_TRANSFORM.T.astype(g.dtype))
 
     def part(worker: int, index: int) -> None:
-        for number, block in enumerate(tiles.blocks[bounds[index] : bounds[index + 1]]):
+        for number in range(bounds[index], bounds[index + 1]):
+            block, first = tiles.blocks[number], number == bounds[index]
             value = spread[index, : 16 * tiles.count(block) * filters]
-            _spread(reader.read(worker, block)[:, 0, :, :, 0], value.reshape(4, 4, *block.shape[::2], -1, filters))
-            product = products[index] if number else sums[index]
-            seen = inputs.transform(worker, block)
+            _spread(reader.read(worker, number)[:, 0, :, :, 0], value.reshape(4, 4, *block.shape[::2], -1, filters))
+            product = sums[index] if first else products[index]
+            seen = inputs.transform(worker, number)
             np.matmul(seen.transpose(0, 2, 1), value.reshape(16, -1, filters), out=product)
-            if number:
+            if not first:
                 np.add(sums[index], product, out=sums[index])
 
     def run() -> None:
         inputs.begin()
         reader.begin()
-        parallel.parallel_blocks(part, parts)
+        parallel.parallel_blocks(part, parts, parts)
         for other in sums[1:]:
             np.add(sums[0], other, out=sums[0])
         np.dot(transform, sums[0].reshape(16, -1), out=dw.reshape(9, -1))
