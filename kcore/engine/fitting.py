@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore.engine.batches import ArraySource, GeneratorSource, Head, RepeatedSource, Source, is_generator, is_sequence
+from kcore.engine.batches import ArraySource, GeneratorSource, Head, RepeatedSource, Source, is_sequence
 from kcore.engine.compile import TrainingSetup
 from kcore.engine.loop import Averages, Validation
 from kcore.engine.objective import check_target
@@ -314,22 +314,3 @@ def no_predictions(outputs: Sequence[Tensor]) -> list[np.ndarray]:
 def rows_of(array: Any) -> Any:
     """`array` in memory."""
     return array if isinstance(array, np.ndarray) else array[0 : array.shape[0]]
-
-
-__all__ = [
-    "DEFAULT_BATCH_SIZE",
-    "EitherStep",
-    "Reading",
-    "UserData",
-    "array_validation",
-    "averages_of",
-    "check_stateful",
-    "generator_source",
-    "inputs_of_batch",
-    "is_generator",
-    "source_of",
-    "split_off",
-    "unpack_batch",
-    "unpack_validation",
-    "user_data",
-]

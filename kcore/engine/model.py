@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kcore.engine import fitting, loop
+from kcore.engine.batches import is_generator
 from kcore.engine.callbacks import Callback, CallbackList, History, ProgbarLogger
 from kcore.engine.compile import TrainingSetup
 from kcore.engine.fitting import Reading, UserData
@@ -293,7 +294,7 @@ class Model(Network):
             ValueError: the data do not fit the model.
         """
         epochs = _renamed_epochs(kwargs, epochs)
-        if fitting.is_generator(x):
+        if is_generator(x):
             return self.fit_generator(
                 x, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, class_weight,
                 shuffle=bool(shuffle), initial_epoch=initial_epoch,
@@ -342,7 +343,7 @@ class Model(Network):
         Returns:
             the loss, or a list of what `metrics_names` says; averages over the samples.
         """
-        if fitting.is_generator(x):
+        if is_generator(x):
             return self.evaluate_generator(x, steps, verbose=verbose)
         data = self._user_data(x, y, sample_weight)
         if self.stateful:
@@ -365,7 +366,7 @@ class Model(Network):
         Returns:
             array (samples, ...), or list of arrays for several outputs.
         """
-        if fitting.is_generator(x):
+        if is_generator(x):
             return self.predict_generator(x, steps, verbose=verbose)
         expected, step = self._predictor()
         inputs = standardize(x, expected, "input")
@@ -499,7 +500,7 @@ class Model(Network):
         reading: Reading | None = None,
     ) -> loop.Validation:
         """Validation on the argument `validation_data`."""
-        if fitting.is_generator(data):
+        if is_generator(data):
             source = fitting.generator_source(
                 data, steps, self._prepared, reading or Reading(), argument="validation_steps", from_start=True
             )

@@ -51,19 +51,19 @@ class Step:
 class Session:
     """Many batches through one step.
 
-    Rows are read straight into the input memory of the plan, and the outputs are read where they lie,
-    before the next batch overwrites them.
+    Rows are read straight into the input memory of the plan (on a CPU; for other devices into memory of the
+    host that is sent there), and the outputs are read where they lie, before the next batch overwrites them.
     """
 
     def __init__(self, step: Step) -> None:
         self._step = step
-        self._held: dict[int, tuple[Any, Any]] = {}  # batch size -> (plan, its memory)
+        self._held: dict[int, tuple[Any, Any, list[Any]]] = {}  # batch size -> (plan, its memory, where rows go)
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for plan, instance in self._held.values():
+        for plan, instance, _ in self._held.values():
             plan.release(instance)
         self._held.clear()
 
@@ -84,23 +84,31 @@ class Session:
         size = stop - start
         held = self._held.get(size) or self._hold(size, row_shapes)
         if held is None:
-            specs = zip(row_shapes, self._step.inputs, strict=True)
-            buffers = [np.empty((size, *shape), tensor.dtype) for shape, tensor in specs]
-            for read, buffer in zip(readers, buffers, strict=True):
+            buffers = self._host_buffers(size, row_shapes)
+            for read, buffer in zip(readers, buffers):
                 read(start, stop, buffer)
             collect(size, self._step(buffers))
             return
-        instance = held[1]
-        for read, buffer in zip(readers, instance.inputs, strict=True):
+        _, instance, buffers = held
+        for read, buffer in zip(readers, buffers):
             read(start, stop, buffer)
+        if buffers is not instance.inputs:
+            for there, here in zip(instance.inputs, buffers):
+                there[...] = instance.device.asarray(here)
         instance.run()
         collect(size, instance.outputs)
         instance.finish()
 
-    def _hold(self, size: int, row_shapes: Sequence[tuple[int, ...]]) -> tuple[Any, Any] | None:
+    def _hold(self, size: int, row_shapes: Sequence[tuple[int, ...]]) -> tuple[Any, Any, list[Any]] | None:
         step = self._step
         plan = step.function.bound_plan([(size, *shape) for shape in row_shapes], step.training)
         if plan is None:  # shapes follow from data
             return None
-        self._held[size] = (plan, plan.acquire())
+        instance = plan.acquire()
+        on_host = all(isinstance(a, np.ndarray) for a in instance.inputs)
+        self._held[size] = (plan, instance, instance.inputs if on_host else self._host_buffers(size, row_shapes))
         return self._held[size]
+
+    def _host_buffers(self, size: int, row_shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+        specs = zip(row_shapes, self._step.inputs, strict=True)
+        return [np.empty((size, *shape), tensor.dtype) for shape, tensor in specs]
