@@ -64,8 +64,11 @@ def kcore_fit_callbacks(model: Any) -> list[Any] | None:  # type: ignore[empty-b
 def kcore_graph_passes() -> list[tuple[str, Callable[[Any], Any]]] | None:  # type: ignore[empty-body]
     """Rewrites to apply when a graph is compiled, after the core's own.
 
+    They see the graph for concrete shapes, with the learning phase decided; bodies of loops come one by one.
+
     Returns:
-        Pairs of a name and a function from the outputs of a graph to equivalent outputs.
+        Pairs of a name and a function from the outputs of a graph (and the new values of its variables), a list
+        of tensors, to equivalent ones: as many, of the same shapes and dtypes.
 
     Example:
         `[("fold_scale", fold_scale)]` where `fold_scale(outputs)` returns new output tensors.
@@ -80,7 +83,8 @@ def kcore_device_kernels(device: str) -> Mapping[str, Callable[..., Any]] | None
         device: the device's name: 'numpy', 'cupy'.
 
     Returns:
-        Op name to kernel, of the form that the device's kernel table holds.
+        Op name to kernel: `bind(ctx, outs, ins, attrs)`, called once with the final arrays, which returns the
+        call to repeat. It goes before the device's own.
 
     Example:
         `{"depthwise_conv": compiled_depthwise_conv} if device == "numpy" else None`

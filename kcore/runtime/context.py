@@ -9,7 +9,10 @@ from typing import Any
 from kcore.dtypes import ITEMSIZE
 from kcore.graph import Op
 from kcore.ops.random import RandomStream
+from kcore.plugins import hooks
 from kcore.runtime.device import Device
+
+Kernel = Callable[..., Callable[[], Any]]  # bind(ctx, outs, ins, attrs) -> the call to repeat
 
 
 class BindContext:
@@ -26,6 +29,7 @@ class BindContext:
         self._pool = device.empty((0,), "uint8")
         self._used = 0
         self._private: dict[Any, Any] = {}
+        self._plugin_kernels = _plugin_kernels(device.name)
 
     def begin_instruction(self) -> None:
         """Scratch memory handed out so far may be used again: instructions run one after the other."""
@@ -50,8 +54,8 @@ class BindContext:
         return pool[:nbytes].view(dtype).reshape(tuple(shape))
 
     def bind_op(self, op: Op, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
-        """The call that computes an operation: the device's own kernel, or the portable one."""
-        own = self.device.kernel(op.name)
+        """The call that computes an operation: the kernel of a plugin, the device's own, or the portable one."""
+        own = self._plugin_kernels.get(op.name) or self.device.kernel(op.name)
         if own is not None:
             return own(self, outs, ins, attrs)
         return op.bind(self, outs, ins, attrs)
@@ -75,3 +79,11 @@ class BindContext:
         from kcore.runtime.executor import bind_inner
 
         return bind_inner(self.device, inputs, outputs, given)
+
+
+def _plugin_kernels(device: str) -> dict[str, Kernel]:
+    """The kernels that plugins bring for a device; where two have one for an operation, the first is taken."""
+    kernels: dict[str, Kernel] = {}
+    for offered in reversed(hooks.call("kcore_device_kernels", device=device)):
+        kernels.update(offered)
+    return kernels

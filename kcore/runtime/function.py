@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore.compile import Plan, compile_plan, specialize
+from kcore.compile import Plan, apply_passes, compile_plan, specialize
 from kcore.errors import DTypeError, GraphError, ShapeError
 from kcore.graph import Spec, Tensor
 from kcore.runtime.device import Device
@@ -37,7 +37,7 @@ def make_plan(
         return fold_node(node, device)
 
     graph = specialize(inputs, specs, outputs, updates, phase, fold)
-    return compile_plan(graph) if graph.known else None
+    return compile_plan(apply_passes(graph)) if graph.known else None
 
 
 class BoundPlan:
