@@ -170,6 +170,6 @@ def _draw_digits(figure: Any, images: Any, digits: Any, predictions: Any, rows: 
     for axes, i in zip(figure.subplots(rows, columns).flat, chosen):
         axes.imshow(images[i], cmap="gray_r", vmin=0, vmax=1)
         is_wrong = answers[i] != digits[i]
-        text = f"{answers[i]}, not {digits[i]}" if is_wrong else f"{answers[i]}"
-        axes.set_title(f"{text} ({predictions[i].max():.0%})", fontsize=9, color="tab:red" if is_wrong else "black")
+        text = f"{answers[i]}, not {digits[i]}" if is_wrong else f"{answers[i]} ({predictions[i].max():.0%})"
+        axes.set_title(text, fontsize=9, color="tab:red" if is_wrong else "black")
         axes.set_axis_off()

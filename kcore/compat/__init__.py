@@ -38,10 +38,11 @@ def install() -> None:
     present = sys.modules.get("keras")
     if isinstance(present, _Keras):
         return
-    if present is not None and os.path.dirname(getattr(present, "__file__", None) or "") != os.path.join(_SHIM, "keras"):
+    origin = getattr(present, "__file__", None) or ""
+    if present is not None and os.path.dirname(origin) != os.path.join(_SHIM, "keras"):
         raise CompatError(
-            f"Keras itself is imported already, from {getattr(present, '__file__', None)}: call "
-            "kcore.compat.install() before the first `import keras`."
+            f"Keras itself is imported already, from {origin}: call kcore.compat.install() before the first "
+            "`import keras`."
         )
     sys.modules["keras"] = _Keras()
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
