@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import json
 import re
 import sys
 import tomllib
@@ -75,6 +76,9 @@ def stub_source(kind: str, names: dict[str, tuple[str, str]], door: Path) -> str
     plugins = [(name, value) for name, (_, value) in names.items()]
     lines = [f"# {HEADER}", "from collections.abc import Mapping", "from typing import Any", ""]
     lines += sorted(_import(name, value) for name, value in core + plugins)
+    # `import kcore_datasets_digits as digits` alone would not offer the name to others.
+    modules = sorted(name for name, value in core + plugins if not value.partition(":")[2])
+    lines += ["", f"__all__ = {json.dumps(modules)}"] if modules else []
     lines += ["", *_signatures(door), "def __getattr__(name: str) -> Any: ...  # other people's plugins"]
     return "\n".join(lines) + "\n"
 

@@ -2,5 +2,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import kcore_applications_imagenet_utils as imagenet_utils
+
+__all__ = ["imagenet_utils"]
 
 def __getattr__(name: str) -> Any: ...  # other people's plugins

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kcore.plugins import registry
+
 HELP = "train, draw, save and load a small network on handwritten digits"
 
 #: Run by a new process: load the model, predict, save the predictions.
@@ -73,7 +75,7 @@ def load_digits() -> Digits:
     """The digits; those to train on also shifted by a pixel to each side, five of each in all."""
     import numpy as np
 
-    from kcore.datasets import digits
+    digits = registry.get("datasets", "digits")
 
     (x, y), (x_test, y_test) = digits.load_data()
     x, x_test = (x / 16).astype("float32"), (x_test / 16).astype("float32")
@@ -140,7 +142,7 @@ def draw(path: Path, history: dict[str, list[float]], test: tuple[Any, Any], pre
 
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
-    curves, pictures = figure.subfigures(1, 2, width_ratios=[1, 1.3])
+    curves, pictures = figure.subfigures(1, 2, width_ratios=[1, 1.3], squeeze=False)[0]
     _draw_curves(curves, history)
     _draw_digits(pictures, *test, predictions)
     figure.savefig(path, dpi=100)

@@ -14,7 +14,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -78,6 +80,23 @@ def run_script(path: str, arguments: Sequence[str] = ()) -> None:
     runpy.run_path(path, run_name="__main__")
 
 
+def main(path: str, arguments: Sequence[str] = ()) -> int:
+    """As `run_script`, for a command line: prints what the script raises and returns the exit status."""
+    if not os.path.isfile(path):
+        print(f"kcore run: there is no file {path}", file=sys.stderr)
+        return 2
+    try:
+        run_script(path, arguments)
+    except Exception as error:
+        # As Python shows it: beginning at the script, not at what runs it.
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename != path:
+            trace = trace.tb_next
+        traceback.print_exception(type(error), error, trace or error.__traceback__)
+        return 1
+    return 0
+
+
 class _Keras(ModuleType):
     """The module `keras`: kcore under another name, with the version of the API."""
 
@@ -101,17 +120,22 @@ class _Finder:
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname == "keras" and "keras" not in sys.modules:  # a program deleted it to import it anew
-            return ModuleSpec(fullname, _Alias(_Keras), is_package=True)
+            return _spec(fullname, _Keras)
         if not fullname.startswith("keras."):
             return None
         real = "kcore" + fullname[len("keras") :]
-        return ModuleSpec(fullname, _Alias(lambda: importlib.import_module(real)), is_package=True)
+        return _spec(fullname, lambda: importlib.import_module(real))
 
 
-class _Alias:
+def _spec(fullname: str, target: Callable[[], ModuleType]) -> ModuleSpec:
+    loader: Any = _Alias(target)  # has what the import system calls, without the weight of importlib.abc
+    return ModuleSpec(fullname, loader, is_package=True)
+
+
+class _Alias(Loader):
     """Loads a module by putting another one in its place."""
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Callable[[], ModuleType]) -> None:
         self._target = target
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:

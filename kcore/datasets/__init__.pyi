@@ -4,4 +4,6 @@ from typing import Any
 
 import kcore_datasets_digits as digits
 
+__all__ = ["digits"]
+
 def __getattr__(name: str) -> Any: ...  # other people's plugins

@@ -2,6 +2,7 @@
 
 DISTRIBUTIONS: frozenset[str] = frozenset(
     [
+        "kcore-applications-imagenet-utils",
         "kcore-callbacks",
         "kcore-datasets-digits",
         "kcore-layers-advanced-activations",
@@ -213,5 +214,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
     },
     "datasets": {
         "digits": "kcore-datasets-digits",
+    },
+    "applications": {
+        "imagenet_utils": "kcore-applications-imagenet-utils",
     },
 }
