@@ -128,8 +128,7 @@ class _Finder:
 
 
 def _spec(fullname: str, target: Callable[[], ModuleType]) -> ModuleSpec:
-    loader: Any = _Alias(target)  # has what the import system calls, without the weight of importlib.abc
-    return ModuleSpec(fullname, loader, is_package=True)
+    return ModuleSpec(fullname, _Alias(target), is_package=True)
 
 
 class _Alias(Loader):

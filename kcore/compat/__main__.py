@@ -2,7 +2,9 @@
 
 import sys
 
-from kcore.cli import main
+from kcore.compat import main
 
 if __name__ == "__main__":
-    raise SystemExit(main(["run", *sys.argv[1:]]))
+    if len(sys.argv) < 2:
+        raise SystemExit("usage: python -m kcore.compat script.py [arguments of the script]")
+    raise SystemExit(main(sys.argv[1], sys.argv[2:]))
