@@ -24,7 +24,7 @@ def make_folder() -> str:
     """A fresh private folder, in memory where the system has such a place."""
     memory = "/dev/shm"
     usable = os.path.isdir(memory) and os.access(memory, os.W_OK)
-    return tempfile.mkdtemp(prefix="kcore-data-", dir=memory if usable else None)
+    return tempfile.mkdtemp(prefix=f"kcore-data-{os.getpid()}-", dir=memory if usable else None)
 
 
 def pack(value: Any, folder: str) -> Message:

@@ -59,7 +59,7 @@ class GoldenCase:
         pool = self.store["drawn"]
         return (np.take(pool, range(start, start + size), mode="wrap") / 4096.0 * scale + shift).reshape(shape)
 
-    def arrays(self, key: str) -> list[np.ndarray | None]:
+    def arrays(self, key: str) -> list[Any]:
         """The arrays of a list of references in the record; None where there is none."""
         return [None if ref is None else self.array(ref) for ref in self.record.get(key, ())]
 
@@ -150,7 +150,7 @@ class _GoldenRun:
         outputs = self.layer(called if len(called) > 1 else called[0], **arguments)
         return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
-    def _compute(self) -> tuple[list[np.ndarray], list[np.ndarray | None], list[np.ndarray | None]]:
+    def _compute(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Outputs, masks and gradients of one run, which also does the layer's updates."""
         terms = [K.sum(y * K.constant(r)) for y, r in zip(self.outputs, self.case.arrays("upstream"))]
         loss = terms[0]
@@ -163,10 +163,11 @@ class _GoldenRun:
         n = len(self.outputs)
         return results[:n], results[n : 2 * n], results[2 * n :]
 
-    def _run(self, wanted: Sequence[Any], values: list[np.ndarray]) -> list[np.ndarray | None]:
+    def _run(self, wanted: Sequence[Any], values: list[np.ndarray]) -> list[Any]:
         """Values of the tensors, None where there is no tensor; the layer's updates happen."""
         tensors = [tensor for tensor in wanted if tensor is not None]
-        function = K.function([*self.fed, K.learning_phase()], tensors, updates=self.layer.updates)
+        inputs: list[Any] = [*self.fed, K.learning_phase()]
+        function = K.function(inputs, tensors, updates=self.layer.updates)
         results = iter(function([*values, self.phase]))
         return [None if tensor is None else next(results) for tensor in wanted]
 
@@ -192,7 +193,7 @@ class _GoldenRun:
         assert names == [record["name"] for record in records], f"weights are {names}"
         self.layer.set_weights([self.case.array(record["value"]) for record in records])
 
-    def _check_masks(self, masks: list[np.ndarray | None]) -> None:
+    def _check_masks(self, masks: list[Any]) -> None:
         stored = self.case.record.get("output_masks") or [None] * len(self.outputs)
         for i, (mask, expected) in enumerate(zip(masks, stored)):
             assert (mask is None) == (expected is None), f"output {i} has the mask {mask}, not {expected}"

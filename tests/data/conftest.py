@@ -13,8 +13,8 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 
 def shared_folders():
-    folder = "/dev/shm"
-    return {n for n in os.listdir(folder) if n.startswith("kcore-data-")} if os.path.isdir(folder) else set()
+    folder, own = "/dev/shm", f"kcore-data-{os.getpid()}-"  # other processes use kcore too
+    return {n for n in os.listdir(folder) if n.startswith(own)} if os.path.isdir(folder) else set()
 
 
 @pytest.fixture(autouse=True)
