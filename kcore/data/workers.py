@@ -44,9 +44,7 @@ class Pool:
 
     def __init__(self, size: int, name: str = "kcore-data") -> None:
         self._tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._serve, name=f"{name}-{i}", daemon=True) for i in range(size)
-        ]
+        self._threads = [threading.Thread(target=self._serve, name=f"{name}-{i}", daemon=True) for i in range(size)]
         for thread in self._threads:
             thread.start()
 

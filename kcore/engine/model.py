@@ -595,9 +595,7 @@ def _optimizer(identifier: Any) -> Any:
 
 def _renamed_epochs(kwargs: dict[str, Any], epochs: int) -> int:
     if "nb_epoch" in kwargs:
-        warnings.warn(
-            "The `nb_epoch` argument in `fit` has been renamed `epochs`.", KcoreWarning, stacklevel=3
-        )
+        warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", KcoreWarning, stacklevel=3)
         epochs = kwargs.pop("nb_epoch")
     if kwargs:
         raise ArgumentError(f"Unrecognized keyword arguments: {', '.join(kwargs)}")

@@ -42,9 +42,7 @@ class Expected:
         return all(want is None or want == have for want, have in pairs[0 if check_batch_axis else 1 :])
 
 
-def standardize(
-    data: Any, expected: Sequence[Expected], kind: str, check_batch_axis: bool = False
-) -> list[Any]:
+def standardize(data: Any, expected: Sequence[Expected], kind: str, check_batch_axis: bool = False) -> list[Any]:
     """`data` as one array-like for each of `expected`, in that order.
 
     Args:

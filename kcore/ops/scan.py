@@ -85,9 +85,7 @@ class Scan(Op):
     def vjp(self, node: Node, *grads: Tensor | None) -> Sequence[Tensor | None]:
         return _backward(node, grads)
 
-    def bind(
-        self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
-    ) -> Callable[[], Any]:
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return _bind(ctx, outs, ins, attrs["body"], attrs["reverse"])
 
 
@@ -199,9 +197,7 @@ def _backward(node: Node, grads: Sequence[Tensor | None]) -> list[Tensor | None]
     ]
     zeros = [full_like(outer_consts[consts.index(t)], 0) for t in summed]
     seed_values = [
-        g
-        for i, g in enumerate(grads)
-        if i >= body.carries and g is not None and is_float(body.outputs[i].dtype)
+        g for i, g in enumerate(grads) if i >= body.carries and g is not None and is_float(body.outputs[i].dtype)
     ]
     values = apply(
         "scan", *outer_consts, *starts, *zeros, *outer_sequences, *kept, *seed_values,
@@ -212,9 +208,7 @@ def _backward(node: Node, grads: Sequence[Tensor | None]) -> list[Tensor | None]
     return [found.get(t.key) for t in body.inputs]
 
 
-def _saved(
-    results: Sequence[Tensor], body: Body, seeds: Sequence[Tensor], sums: Sequence[Tensor]
-) -> list[Tensor]:
+def _saved(results: Sequence[Tensor], body: Body, seeds: Sequence[Tensor], sums: Sequence[Tensor]) -> list[Tensor]:
     """The values of the forward body that the backward body reads: it is cut off from the rest of it there."""
     forward = set(nodes_of(body.outputs))
     given = {t.key for t in [*body.split(body.inputs)[0], *body.split(body.inputs)[2]]}
