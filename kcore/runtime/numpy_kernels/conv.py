@@ -2,7 +2,7 @@
 
 What was measured (benchmarks/README.md has the table) and made the rules here:
 
-- A product of a block of about 2.5 MB of patches with the kernel runs at the processor's peak when two Python threads
+- A product of a block of about 1 MB of patches with the kernel runs at the processor's peak when two Python threads
   each run their own product with single-threaded BLAS; copying the patches costs a fifth of it. The same holds for
   the kernel's gradient, patches^T @ g. Shifted products without patches are slower: their inner length is the number
   of channels only, and NumPy cannot accumulate into the result.
@@ -41,8 +41,8 @@ from kcore.runtime.numpy_kernels.windows import (
 
 Run = Callable[[], None]
 
-PATCH_BYTES = 5 << 19  # of a block of patches: 2.5 MB, see the measurements
-MIN_POSITIONS, MAX_POSITIONS = 384, 2048  # rows of a block's product
+PATCH_BYTES = 1 << 20  # of a block of patches
+MIN_POSITIONS, MAX_POSITIONS = 256, 2048  # rows of a block's product
 TAPS_FIRST_BELOW = 16  # contiguous elements of a patch under which the patches are laid out transposed
 FEW_CHANNELS = 16  # up to here the input's gradient is added into planes
 

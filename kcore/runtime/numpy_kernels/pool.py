@@ -55,18 +55,18 @@ def max_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     dx = expand(outs[0])
     window = attrs_window(attrs, ins[0].shape[1:-1], attrs["pool"])
     blocks, taps, disjoint = _blocks((1, *g.shape[1:]), g.itemsize), window.offsets(), _disjoint(window)
+    meetings = [[_meeting(block, tap, window, g.shape[3], dx.shape) for tap in taps] for block in blocks]
     workers, most = parallel.thread_count(), _most(blocks, g.shape)
     rests, shares = ctx.scratch((2, workers, most), g.dtype)
     hits = ctx.scratch((workers, most), "bool")
 
     def image(worker: int, n: int) -> None:
         dx[n].fill(0)
-        for block in blocks:
+        for block, meeting in zip(blocks, meetings, strict=True):
             largest, grad = block.of(y[n : n + 1])[0], block.of(g[n : n + 1])[0]
             rest, share, hit = (a[worker, : grad.size].reshape(grad.shape) for a in (rests, shares, hits))
             np.copyto(rest, grad)  # what no earlier tap has taken
-            for tap in taps:
-                positions, inputs = _meeting(block, tap, window, g.shape[3], dx.shape)
+            for positions, inputs in meeting:
                 source, left, into = x[n][inputs], rest[positions], dx[n][inputs]
                 taken = into if disjoint else share[positions]
                 np.equal(source, largest[positions], out=hit[positions])
@@ -85,17 +85,17 @@ def avg_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     window = attrs_window(attrs, attrs["spatial"], attrs["pool"])
     scale = _scale(attrs, attrs["spatial"], g.dtype)
     blocks, taps, disjoint = _blocks((1, *g.shape[1:]), g.itemsize), window.offsets(), _disjoint(window)
+    meetings = [[_meeting(block, tap, window, g.shape[3], dx.shape) for tap in taps] for block in blocks]
     workers = parallel.thread_count()
     shares = ctx.scratch((workers, _most(blocks, g.shape)), g.dtype)
 
     def image(worker: int, n: int) -> None:
         dx[n].fill(0)
-        for block in blocks:
+        for block, meeting in zip(blocks, meetings, strict=True):
             grad = block.of(g[n : n + 1])
             share = shares[worker, : grad.size].reshape(grad.shape)
             np.multiply(grad, scale[:, block.d0 : block.d1, block.h0 : block.h1], out=share)
-            for tap in taps:
-                positions, inputs = _meeting(block, tap, window, g.shape[3], dx.shape)
+            for positions, inputs in meeting:
                 into = dx[n][inputs]
                 if disjoint:
                     np.copyto(into, share[0][positions])
