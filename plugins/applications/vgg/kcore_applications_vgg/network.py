@@ -48,7 +48,7 @@ def build(
         include_top, weights, input_tensor, input_shape, pooling, classes: as in `VGG16`.
     """
     check_arguments(weights, include_top, classes, pooling)
-    input_shape = obtain_input_shape(input_shape, 224, 32, K.image_data_format(), include_top, weights)
+    input_shape = obtain_input_shape(input_shape, 224, 48, K.image_data_format(), include_top, weights)
     begin = x = image_input(input_tensor, input_shape)
     for number, (filters, depth) in enumerate(zip(FILTERS, depths), start=1):
         x = _block(x, f"block{number}", filters, depth)

@@ -33,7 +33,7 @@ def VGG19(
         include_top: with the classifier.
         weights: 'imagenet', None for random ones, or the path of a file.
         input_tensor: tensor to take as the input.
-        input_shape: shape of one image, sides 32 or more; by default (224, 224, 3), or images of any size without
+        input_shape: shape of one image, sides 48 or more; by default (224, 224, 3), or images of any size without
             the top.
         pooling: without the top: None (images of features), 'avg' or 'max' (vectors).
         classes: with the top: the number of classes.

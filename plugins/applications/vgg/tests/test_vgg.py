@@ -31,8 +31,8 @@ def test_without_top(build):
 
 @BOTH
 def test_custom_classes_and_input(build):
-    images = Input((32, 32, 3))
-    model = build(weights=None, input_tensor=images, input_shape=(32, 32, 3), classes=3)
+    images = Input((48, 48, 3))
+    model = build(weights=None, input_tensor=images, input_shape=(48, 48, 3), classes=3)
     assert model.inputs[0] is images
     assert model.output_shape == (None, 3)
     assert model.get_layer("fc1").input_shape == (None, 512)
@@ -40,8 +40,8 @@ def test_custom_classes_and_input(build):
 
 @BOTH
 def test_wrong_arguments(build):
-    with pytest.raises(ShapeError, match="32 or more"):
-        build(weights=None, include_top=False, input_shape=(31, 32, 3))
+    with pytest.raises(ShapeError, match="48 or more"):
+        build(weights=None, include_top=False, input_shape=(47, 48, 3))
     with pytest.raises(ShapeError, match=r"it must be \(224, 224, 3\)"):
         build(input_shape=(64, 64, 3))
     with pytest.raises(ArgumentError, match="no such file"):
@@ -60,12 +60,12 @@ def channels_first():
 
 def test_channels_first(channels_first):
     assert VGG16(weights=None).input_shape == (None, 3, 224, 224)
-    assert VGG16(weights=None, include_top=False, input_shape=(3, 64, 32)).output_shape == (None, 512, 2, 1)
+    assert VGG16(weights=None, include_top=False, input_shape=(3, 64, 48)).output_shape == (None, 512, 2, 1)
 
 
 def test_features_and_weights(tmp_path):
-    model = VGG16(weights=None, include_top=False, input_shape=(32, 32, 3), pooling="avg")
-    images = vgg16.preprocess_input(np.random.RandomState(0).uniform(0, 255, (1, 32, 32, 3)))
+    model = VGG16(weights=None, include_top=False, input_shape=(48, 48, 3), pooling="avg")
+    images = vgg16.preprocess_input(np.random.RandomState(0).uniform(0, 255, (1, 48, 48, 3)))
     features = model.predict(images)
     assert features.shape == (1, 512)
     model.save_weights(tmp_path / "vgg16.h5")
