@@ -64,3 +64,10 @@ def build(layer: dict[str, Any], precision: str, custom_objects: dict[str, Any])
         if hasattr(built, direction):  # A later Bidirectional gives zeros at masked steps, 2.1.6 the last output.
             getattr(built, direction).zero_output_for_mask = False
     return built
+
+
+def v1_layers() -> Any:
+    """The layers that tf-keras keeps for TensorFlow 1 only: CuDNNLSTM, CuDNNGRU."""
+    import tensorflow as tf
+
+    return tf.compat.v1.keras.layers
