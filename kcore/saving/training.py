@@ -20,6 +20,9 @@ from kcore.saving.translate import translate_training
 from kcore.saving.weights import names_in_file, weight_names
 
 GROUP = "optimizer_weights"
+#: The step counter, where the optimizer's weights do not hold it: some of Keras 2.1 lose it, and with it the decay of
+#: the learning rate. Keras ignores the attribute.
+STEPS = "kcore_iterations"
 
 
 # --- writing -----------------------------------------------------------------------------------------------
@@ -51,6 +54,9 @@ def write_training(group: Any, model: Any) -> None:
     if not weights:
         return
     state = group.create_group(GROUP)
+    iterations = getattr(optimizer, "iterations", None)
+    if iterations is not None and not any(iterations is weight for weight in weights):
+        state.attrs[STEPS] = K.get_value(iterations)
     names = weight_names(weights)
     write_names(state, "weight_names", names)
     for name, weight in zip(names, weights, strict=True):
@@ -77,13 +83,21 @@ def compile_from(model: Any, config: Mapping[str, Any]) -> None:
     optimizer = deserialize_keras_object(config["optimizer_config"], mapping, None, "optimizer")
     arguments = {
         "loss": _objects(config.get("loss"), "losses"),
-        "metrics": _objects(config.get("metrics"), "metrics"),
+        "metrics": _for_outputs(_objects(config.get("metrics"), "metrics"), model),
         "sample_weight_mode": config.get("sample_weight_mode"),
     }
     for optional in ("loss_weights", "weighted_metrics"):
         if config.get(optional) is not None:
             arguments[optional] = config[optional]
     model.compile(optimizer=optimizer, **arguments)
+
+
+def _for_outputs(metrics: Any, model: Any) -> Any:
+    """Metrics that stand in one list for each output, as later versions write them, by the outputs' names."""
+    nested = isinstance(metrics, list) and metrics and all(isinstance(part, list) for part in metrics)
+    if not nested or len(metrics) != len(model.output_names):
+        return metrics
+    return {name: part for name, part in zip(model.output_names, metrics, strict=True) if part}
 
 
 def _objects(value: Any, kind: str) -> Any:
@@ -110,7 +124,10 @@ def restore_optimizer(group: Any, model: Any) -> None:
         most = (1 << 20) + 4 * sum(K.count_params(w) * np.dtype(w.dtype).itemsize for w in model.optimizer.weights)
         names = read_names(state, "weight_names")
         values = [read_array(state, name, most) for name in names]
-        _set_state(group, model, _slot_by_slot(names, values))
+        own_names = names_in_file(member(group, "model_weights", h5py.Group), model.layers)
+        _set_state(model, _slot_by_slot(names, values, own_names), own_names)
+        if STEPS in state.attrs:
+            K.set_value(model.optimizer.iterations, state.attrs[STEPS])
     except (ValueError, TypeError, KeyError) as error:
         warnings.warn(
             "Error in loading the saved optimizer state. As a result, your model is starting with a freshly "
@@ -120,19 +137,21 @@ def restore_optimizer(group: Any, model: Any) -> None:
         )
 
 
-def _slot_by_slot(names: list[str], values: list[Any]) -> list[Any]:
-    """The state with all first moments before all second ones; later versions go weight by weight.
+def _slot_by_slot(names: list[str], values: list[Any], own_names: dict[int, str]) -> list[Any]:
+    """The state with all first moments before all second ones; the latest versions go weight by weight.
 
-    Their names are `Adam/m/dense/kernel:0`; those of other versions begin alike for all slots.
+    They call a slot `Adam/m/dense/kernel:0`: optimizer, slot, name of the weight.
     """
-    slots = [name.split("/")[1] if name.count("/") > 1 else "" for name in names]
-    if len(set(slots[1:])) < 2 or "" in slots[1:]:
+    weights = set(own_names.values())
+    parts = [name.split("/", 2) for name in names[1:]]
+    if not parts or any(len(part) < 3 or part[2] not in weights for part in parts):
         return values
-    order = {slot: place for place, slot in enumerate(dict.fromkeys(slots))}
-    return [values[i] for i in sorted(range(len(values)), key=lambda i: order[slots[i]])]
+    order = {slot: place for place, slot in enumerate(dict.fromkeys(part[1] for part in parts))}
+    places = sorted(range(len(parts)), key=lambda i: order[parts[i][1]])
+    return values[:1] + [values[1 + i] for i in places]
 
 
-def _set_state(group: Any, model: Any, values: list[Any]) -> None:
+def _set_state(model: Any, values: list[Any], own_names: dict[int, str]) -> None:
     """Set the state, in the order of the model's weights or, as Keras 2.0 did, in that of their names."""
     if len(values) == 1 < len(model.optimizer.weights):
         K.set_value(model.optimizer.weights[0], values[0])  # the step counter of an optimizer that took no step
@@ -140,13 +159,13 @@ def _set_state(group: Any, model: Any, values: list[Any]) -> None:
     try:
         model.optimizer.set_weights(values)
     except ValueError:
-        sorted_values = _from_sorted_order(group, model, values)
+        sorted_values = _from_sorted_order(model, values, own_names)
         if sorted_values is None:
             raise
         model.optimizer.set_weights(sorted_values)
 
 
-def _from_sorted_order(group: Any, model: Any, values: list[Any]) -> list[Any] | None:
+def _from_sorted_order(model: Any, values: list[Any], own_names: dict[int, str]) -> list[Any] | None:
     """Slots that stand in the order of the weights' names, put into the order of the weights; None: they do not.
 
     Files of Keras 2.0 begin with the step counter, and then have one slot for each weight, once or more. The names
@@ -156,8 +175,7 @@ def _from_sorted_order(group: Any, model: Any, values: list[Any]) -> list[Any] |
     count = len(weights)
     if count == 0 or (len(values) - 1) % count:
         return None
-    names = names_in_file(member(group, "model_weights", h5py.Group), model.layers)
-    by_name = sorted(range(count), key=lambda i: names.get(id(weights[i]), weights[i].name))
+    by_name = sorted(range(count), key=lambda i: own_names.get(id(weights[i]), weights[i].name))
     place = {index: position for position, index in enumerate(by_name)}
     slots = [values[start : start + count] for start in range(1, len(values), count)]
     return values[:1] + [slot[place[index]] for slot in slots for index in range(count)]

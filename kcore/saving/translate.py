@@ -36,6 +36,35 @@ _RENAMED = {
     "LSTMV2": "LSTM",
     "GRUV2": "GRU",
 }
+#: Arguments of layers that 2.1.6 does not have, and the values that say nothing. Any other value is left, and the
+#: layer refuses it by name.
+_LAYER_EXTRAS: dict[str, Any] = {
+    "groups": 1,
+    "interpolation": "nearest",
+    "keepdims": False,
+    "noise_shape": None,
+    "optional": False,
+    "output_padding": None,
+    "ragged": False,
+    "seed": None,
+    "time_major": False,
+    "zero_output_for_mask": False,
+}
+_EXTRAS_OF_CLASS: dict[str, dict[str, Any]] = {
+    "Conv2DTranspose": {"dilation_rate": [1, 1]},
+    "Conv3DTranspose": {"dilation_rate": [1, 1, 1]},
+    "GlobalAveragePooling1D": {"data_format": "channels_last"},
+    "GlobalMaxPooling1D": {"data_format": "channels_last"},
+    "LocallyConnected1D": {"implementation": 1},
+    "LocallyConnected2D": {"implementation": 1},
+}
+#: Arguments that later versions write for a class, and that never meant anything there.
+_MEANINGLESS: dict[str, tuple[str, ...]] = {
+    "SeparableConv1D": ("kernel_initializer", "kernel_regularizer", "kernel_constraint"),
+    "SeparableConv2D": ("kernel_initializer", "kernel_regularizer", "kernel_constraint"),
+}
+_MISSING = object()
+
 #: Arguments of optimizers that 2.1.6 does not have, and the values that say nothing.
 _OPTIMIZER_EXTRAS: dict[str, Any] = {
     "name": ...,  # of any value
@@ -48,7 +77,7 @@ _OPTIMIZER_EXTRAS: dict[str, Any] = {
     "use_ema": (None, False),
     "centered": (False,),
     "momentum": (0.0,),
-    "initial_accumulator_value": (0.0,),
+    "initial_accumulator_value": ...,  # the state that the file has is set afterwards
     "clipnorm": (None,),
     "clipvalue": (None,),
 }
@@ -75,7 +104,12 @@ def translate(config: Any) -> Any:
 
 def _object(description: Config) -> Config:
     name, config = description["class_name"], description["config"]
-    config = {key: value for key, value in config.items() if key not in ("registered_name", "build_config")}
+    extras = {**_LAYER_EXTRAS, **_EXTRAS_OF_CLASS.get(name, {})}
+    dropped = _MEANINGLESS.get(name, ())
+    config = {k: v for k, v in config.items() if extras.get(k, _MISSING) != v and k not in dropped}
+    axis = config.get("axis")
+    if name.startswith("BatchNormalization") and isinstance(axis, list) and len(axis) == 1:
+        config["axis"] = axis[0]
     if name in _SCALED and set(config) <= {"seed", "dtype"}:
         scale, mode, distribution = _SCALED[name]
         config = {"scale": scale, "mode": mode, "distribution": distribution, "seed": config.get("seed")}
@@ -107,6 +141,8 @@ def _optimizer_config(optimizer: Config) -> Any:
         config = {"lr" if key == "learning_rate" else key: value for key, value in config.items()}
         keeps = {"SGD": ("momentum",)}.get(str(optimizer.get("class_name")), ())
         config = {key: value for key, value in config.items() if key in keeps or not _says_nothing(key, value)}
+        if optimizer.get("class_name") == "Nadam" and "decay" in config:
+            config["schedule_decay"] = config.pop("decay")
     return config
 
 
@@ -134,7 +170,8 @@ def _by_name(value: Any) -> Any:
 
 
 def _unwrapped(metrics: Any) -> Any:
-    """The metrics of a single output, which later versions keep in a list of their own."""
-    if isinstance(metrics, list) and len(metrics) == 1 and isinstance(metrics[0], list):
-        return metrics[0]
-    return metrics
+    """The metrics without what stands for none; those of a single output are kept in a list of their own later."""
+    if not isinstance(metrics, list):
+        return metrics
+    metrics = [[m for m in part if m is not None] if isinstance(part, list) else part for part in metrics]
+    return metrics[0] if len(metrics) == 1 and isinstance(metrics[0], list) else metrics

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kcore import backend as K
+from kcore import optimizers
 from kcore.engine import Input, Layer, Model, Sequential
 from kcore.layers import Activation, Dense
 from kcore.models import load_model, save_model
@@ -50,9 +51,10 @@ def test_a_compiled_model_comes_back_compiled(data, path):
     assert loaded.evaluate(*data, verbose=0) == model.evaluate(*data, verbose=0)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamax", "nadam"])
-def test_training_goes_on_exactly_where_it_stopped(data, optimizer):
-    model = classifier(optimizer=optimizer)
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "Adamax", "Nadam"])
+def test_training_goes_on_exactly_where_it_stopped(data, name):
+    arguments = {"schedule_decay": 0.1} if name == "Nadam" else {"decay": 0.3}
+    model = classifier(optimizer=getattr(optimizers, name)(**arguments))
     for _ in range(3):
         model.train_on_batch(*data)
     file = io.BytesIO()

@@ -21,7 +21,7 @@ class Flatten(Layer):
         kwargs: as for `Layer`.
 
     # Input shape
-        (batch, ...), of rank 3 or more; all sizes but the batch known.
+        (batch, ...), of rank 2 or more; all sizes but the batch known.
 
     # Output shape
         (batch, product of the other sizes)
@@ -29,7 +29,7 @@ class Flatten(Layer):
 
     def __init__(self, data_format: str | None = "channels_last", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.input_spec = InputSpec(min_ndim=3)
+        self.input_spec = InputSpec(min_ndim=2)  # Keras 2.1 refused 2, later versions leave it as it is
         self.data_format = K.normalize_data_format(data_format)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

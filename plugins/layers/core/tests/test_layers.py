@@ -200,8 +200,9 @@ def test_spatial_dropout_errors():
 def test_flatten_needs_sizes():
     with pytest.raises(ValueError, match='The shape of the input to "Flatten" .*is not fully defined'):
         Flatten()(Input((None, 3)))
-    with pytest.raises(ValueError, match="flatten_2: expected min_ndim=3, found ndim=2"):
-        Flatten()(Input((3,)))
+    with pytest.raises(ValueError, match="flatten_2: expected min_ndim=2, found ndim=1"):
+        Flatten()(Input(()))
+    assert K.int_shape(Flatten()(Input((3,)))) == (None, 3)
     with pytest.raises(ValueError, match="data_format"):
         Flatten("last")
     assert Flatten().get_config()["data_format"] == "channels_last"
