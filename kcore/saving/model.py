@@ -13,7 +13,6 @@ from typing import Any
 
 import h5py
 
-from kcore import backend as K
 from kcore.engine.network import Network
 from kcore.errors import KcoreError, SavedModelError
 from kcore.plugins import hooks
@@ -23,7 +22,7 @@ from kcore.saving.files import may_write, name_of, reading, writing
 from kcore.saving.groups import member, text_attribute
 from kcore.saving.provenance import check_provenance, write_provenance
 from kcore.saving.training import compile_from, read_training_config, restore_optimizer, write_training
-from kcore.saving.weights import KERAS_VERSION, LAYOUT_BACKEND, matched_in_order, write_weights
+from kcore.saving.weights import KERAS_VERSION, LAYOUT_BACKEND, matched_in_order, set_and_release, write_weights
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
@@ -71,7 +70,7 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
     with CustomObjectScope(custom_objects or {}), reading(filepath) as group:
         model = _architecture(group, custom_objects)
         # All weights are read and checked before the first is set.
-        K.batch_set_value(matched_in_order(member(group, "model_weights", h5py.Group), model.layers))
+        set_and_release(matched_in_order(member(group, "model_weights", h5py.Group), model.layers))
         config = read_training_config(group) if compile else None
         if config is not None:
             _compile(model, config)

@@ -47,7 +47,7 @@ def load_weights(
             pairs = matched_by_name(group, model.layers, skip_mismatch, reshape)
         else:
             pairs = matched_in_order(group, model.layers, reshape)
-    K.batch_set_value(pairs)
+    set_and_release(pairs)
 
 
 # --- writing -----------------------------------------------------------------------------------------------
@@ -105,6 +105,12 @@ def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -
     for number, (layer, saved) in enumerate(zip(mine, found, strict=True)):
         pairs += _fitted(number, layer, saved, reshape)
     return pairs
+
+
+def set_and_release(pairs: Pairs) -> None:
+    """Set weights to values, and let each value go at once: a large model is not held twice."""
+    while pairs:
+        K.batch_set_value([pairs.pop()])
 
 
 def names_in_file(group: Any, layers: Sequence[Any]) -> dict[int, str]:
