@@ -106,10 +106,13 @@ def build() -> Any:
 def train(model: Any, digits: Digits, epochs: int) -> Any:
     """Trains until the validation loss no longer falls; returns the `History`."""
     from kcore.callbacks import EarlyStopping
+    from kcore.runtime import blas
 
     stopping = EarlyStopping(monitor="val_loss", patience=4, verbose=1)
     x, y = digits.train
-    return model.fit(x, y, batch_size=64, epochs=epochs, validation_data=digits.validation, callbacks=[stopping])
+    # The products of this network are too small to share, and on a busy machine BLAS threads wait for one another.
+    with blas.single_thread():
+        return model.fit(x, y, batch_size=64, epochs=epochs, validation_data=digits.validation, callbacks=[stopping])
 
 
 def survives(folder: Path, images: Any, predictions: Any) -> bool:
