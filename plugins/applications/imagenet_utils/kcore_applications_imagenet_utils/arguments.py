@@ -86,7 +86,7 @@ def obtain_input_shape(
             shapes=(shape, _image_shape(min_size, 3, first)),
         )
     if require_flatten and None in shape:
-        raise ShapeError(f"input_shape is {shape}; include_top=True needs sizes, such as {default}", shapes=(shape,))
+        raise ShapeError(f"input_shape is {shape}; this model needs sizes, such as {default}", shapes=(shape,))
     return shape
 
 
