@@ -199,8 +199,8 @@ def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") ->
     """The numbers ``start, start + step, ...`` below `stop` (with one argument: from 0 up to it), 1-D.
 
     Args:
-        start, step: numbers.
-        stop: a number or a scalar tensor.
+        start, stop: numbers or scalar tensors.
+        step: a number.
         dtype: of the elements.
     """
     from kcore.graph import apply, static_int
@@ -209,6 +209,11 @@ def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") ->
         start, stop = 0, start
     if step == 0:
         raise ValueError("arange needs a step that is not 0")
+    if isinstance(start, Tensor):
+        known = static_int(start)
+        if known is None:  # only the number of elements must be found out: count from 0
+            return arange(0, stop - start, step, dtype) + cast(start, dtype)
+        start = known
     known = static_int(stop) if isinstance(stop, Tensor) else stop
     attrs = {"start": start, "stop": known, "step": step, "dtype": dtypes.canonical(dtype)}
     return apply("arange", **attrs) if known is not None else apply("arange", stop, **attrs)

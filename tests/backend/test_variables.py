@@ -138,6 +138,11 @@ def test_arange() -> None:
     x = K.placeholder((None, 2))
     f = K.function([x], [K.arange(K.shape(x)[0])])
     assert_array_equal(f([np.zeros((5, 2))])[0], range(5))
+    rows = K.shape(x)[0]
+    f = K.function([x], [K.arange(rows, 10), K.arange(rows, 2 * rows + 1, 2)])
+    first, second = f([np.zeros((3, 2))])
+    assert_array_equal(first, range(3, 10))
+    assert_array_equal(second, range(3, 7, 2))
     with pytest.raises(ValueError, match="step"):
         K.arange(1, 2, 0)
 

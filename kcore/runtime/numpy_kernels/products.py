@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def bind_product(a: Any, b: Any, out: Any) -> Callable[[], Any]:
     if parts < 2:
         return partial(_on_one_thread, a, b, out)
     bounds = [rows * part // parts for part in range(parts + 1)]
-    pieces = [(a[lo:hi], b, out[lo:hi]) for lo, hi in zip(bounds, bounds[1:], strict=False)]
+    pieces = [(a[lo:hi], b, out[lo:hi]) for lo, hi in pairwise(bounds)]
     return partial(parallel_for, partial(_some, pieces), parts)
 
 
