@@ -7,6 +7,7 @@ from kcore.engine import InputLayer as InputLayer
 from kcore.engine import InputSpec as InputSpec
 from kcore.engine import Layer as Layer
 from kcore.engine import Wrapper as Wrapper
+from kcore_applications_inception_resnet_v2 import ScaledSum as ScaledSum
 from kcore_layers_advanced_activations import ELU as ELU
 from kcore_layers_advanced_activations import LeakyReLU as LeakyReLU
 from kcore_layers_advanced_activations import PReLU as PReLU

@@ -2,8 +2,29 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kcore_applications_densenet import DenseNet121 as DenseNet121
+from kcore_applications_densenet import DenseNet169 as DenseNet169
+from kcore_applications_densenet import DenseNet201 as DenseNet201
+from kcore_applications_inception_resnet_v2 import InceptionResNetV2 as InceptionResNetV2
+from kcore_applications_inception_v3 import InceptionV3 as InceptionV3
+from kcore_applications_mobilenet import MobileNet as MobileNet
+from kcore_applications_nasnet import NASNetLarge as NASNetLarge
+from kcore_applications_nasnet import NASNetMobile as NASNetMobile
+from kcore_applications_resnet50 import ResNet50 as ResNet50
+from kcore_applications_vgg import vgg16 as vgg16
+from kcore_applications_vgg import vgg19 as vgg19
+from kcore_applications_vgg.vgg16 import VGG16 as VGG16
+from kcore_applications_vgg.vgg19 import VGG19 as VGG19
+from kcore_applications_xception import Xception as Xception
+import kcore_applications_densenet as densenet
 import kcore_applications_imagenet_utils as imagenet_utils
+import kcore_applications_inception_resnet_v2 as inception_resnet_v2
+import kcore_applications_inception_v3 as inception_v3
+import kcore_applications_mobilenet as mobilenet
+import kcore_applications_nasnet as nasnet
+import kcore_applications_resnet50 as resnet50
+import kcore_applications_xception as xception
 
-__all__ = ["imagenet_utils"]
+__all__ = ["densenet", "imagenet_utils", "inception_resnet_v2", "inception_v3", "mobilenet", "nasnet", "resnet50", "vgg16", "vgg19", "xception"]
 
 def __getattr__(name: str) -> Any: ...  # other people's plugins
