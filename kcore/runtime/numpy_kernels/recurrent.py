@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call, run_all
+from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call, Sigmoid, Tanh, run_all
 from kcore.runtime.numpy_kernels.recurrent_sequence import Backward, Block, Forward, Sequence, set_state
 from kcore.runtime.numpy_kernels.table import numpy_kernel
 
@@ -32,7 +32,7 @@ def _lstm_blocks(attrs: dict[str, Any]) -> list[Block]:
 def _lstm_activations(attrs: dict[str, Any], kept: Array, spare: Array) -> list[Call]:
     """Calls that turn the pre-activations ``kept[:4]`` of one step into gates."""
     inner, outer = GATES[attrs["recurrent_activation"]], GATES[attrs["activation"]]
-    if attrs["recurrent_activation"] == "sigmoid" and attrs["activation"] == "tanh":
+    if isinstance(inner, Sigmoid) and isinstance(outer, Tanh):
         gates = kept[:4]
         return [partial(np.tanh, gates, gates), *inner.finish(kept[:3])]
     gates, candidate = kept[:3], kept[_G]
@@ -74,7 +74,7 @@ def lstm_sequence(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> Calla
         if masked is not None:
             steps += forward.hold(t, [(c, now[_C]), (h, forward.h[t])], masked)
         steps += due.get(t, [])
-    calls += [seq.in_steps(steps), *end]
+    calls += [forward.section(steps), *end]
     if last_c is not None:
         calls.append(partial(np.copyto, last_c, kept[seq.steps][_C].T))
     return partial(run_all, calls)
@@ -124,8 +124,8 @@ def lstm_sequence_grad(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> 
             steps += keep.restore(backward.dh)
         steps.append(partial(np.copyto, dc, carried))
         carried = dc
-        steps.append(backward.collect(lo, hi, part[:, 1:5]))
-    calls += [seq.in_steps(steps), *backward.finish()]
+        steps += backward.collect(lo, hi, part[:, 1:5])
+    calls += backward.section(steps)
     if backward.outs.get("c0") is not None:
         calls.append(partial(np.copyto, backward.outs["c0"], dc.T))
     return partial(run_all, calls)
@@ -148,11 +148,11 @@ def _lstm_factors(attrs: dict[str, Any], kept: Array, out: Array) -> list[Call]:
     return calls
 
 
-def named_gradients(outs: Any, attrs: dict[str, Any]) -> dict[str, Array | None]:
-    """The outputs of a gradient kernel by the name of the operand they belong to."""
+def named_gradients(outs: Any, attrs: dict[str, Any]) -> dict[str, Array]:
+    """The outputs of a gradient kernel that are wanted, by the name of the operand they belong to."""
     from kcore.ops.recurrent import gradient_names
 
-    return dict(zip(gradient_names(attrs), outs, strict=True))
+    return {name: out for name, out in zip(gradient_names(attrs), outs, strict=True) if out is not None}
 
 
 class StepMask:
@@ -224,7 +224,7 @@ def rnn_sequence(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> Callab
         if masked is not None:
             steps += forward.hold(t, [(h, forward.h[t])], masked)
         steps += due.get(t, [])
-    return partial(run_all, [*calls, seq.in_steps(steps), *end])
+    return partial(run_all, [*calls, forward.section(steps), *end])
 
 
 @numpy_kernel("rnn_sequence_grad")
@@ -251,5 +251,5 @@ def rnn_sequence_grad(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> C
             steps.append(partial(np.multiply, step[0], backward.dh, step[0]))
             steps += backward.to_previous_state(step)
             steps += keep.restore(backward.dh)
-        steps.append(backward.collect(lo, hi, part))
-    return partial(run_all, [*calls, seq.in_steps(steps), *backward.finish()])
+        steps += backward.collect(lo, hi, part)
+    return partial(run_all, [*calls, *backward.section(steps)])

@@ -71,7 +71,7 @@ def gru_sequence(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> Callab
         if masked is not None:
             steps += forward.hold(t, [(new, h)], masked)
         steps += due.get(t, [])
-    return partial(run_all, [*calls, seq.in_steps(steps), *end])
+    return partial(run_all, [*calls, forward.section(steps), *end])
 
 
 def _gates(forward: Forward, t: int, now: Array, spare: Array, attrs: dict[str, Any]) -> list[Call]:
@@ -140,8 +140,8 @@ def gru_sequence_grad(ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> C
             if not after:
                 steps.append(partial(np.add, dh, step[4], dh))
             steps += keep.restore(dh)
-        steps.append(backward.collect(lo, hi, part[:, 1 : 1 + seq.blocks]))
-    return partial(run_all, [*calls, seq.in_steps(steps), *backward.finish()])
+        steps += backward.collect(lo, hi, part[:, 1 : 1 + seq.blocks])
+    return partial(run_all, [*calls, *backward.section(steps)])
 
 
 def _factors(attrs: dict[str, Any], kept: Array, out: Array) -> list[Call]:

@@ -5,14 +5,11 @@ of a step are one contiguous array ``(gates*units, batch)``. So one product ``W.
 contiguous memory, and neighbouring gates can share one call. Arrays of the graph are ``(batch, steps, features)``;
 they are rearranged once, on the way in and out, where BLAS cannot read them transposed.
 
-Operand of a step. ``s = [h; 1; x]`` stacked along the features, and ``W = [recurrent; bias; kernel]`` with rows in the
-same order, so that one product per step gives the pre-activations including the input product and the bias. On
-the machines measured this took less time than one large input product and an addition per step (benchmarks/
-recurrent.py); for a small batch, where a step would read the whole kernel for a few columns, the input product of
-all steps is made at once instead (`FUSE_BATCH`).
+Operand of a step. ``s = [h; 1]`` stacked along the features, so that one product gives the recurrent part and the bias;
+the input product of many steps is made at once, beside the steps (`recurrent_overlap`), and added.
 
-Weight gradients are one product at the end, of all the operands with all the pre-activation gradients: it gives the
-gradients of the recurrent weights, the bias and the kernel together.
+Weight gradients are one product of the operands ``[h; 1; x]`` of many steps with their pre-activation gradients: it
+gives the gradients of the recurrent weights, the bias and the kernel together. It too is made beside the steps.
 """
 
 from __future__ import annotations
@@ -25,17 +22,20 @@ from typing import Any
 import numpy as np
 
 from kcore.ops.recurrent import named_operands
-from kcore.runtime import blas
-from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call, run_all
+from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call
+from kcore.runtime.numpy_kernels.recurrent_overlap import Side
 
 Array = Any
 
-FUSE_BATCH = 16
-"""From this batch size on the input product is part of each step's product."""
+SMALL_BATCH = 16
+"""Below this batch size the input products of many steps are one product; else one per step in one call, which leaves
+the pre-activations of each step contiguous."""
 
-THREADED_FLOPS = 1 << 22
-"""Smaller products of a step are made by one thread of BLAS: two threads gain little on them, and where another process
-holds one of the cores, their waiting for each other took 40 times as long as the product."""
+LARGE_STEP = 1 << 25
+"""Floating-point operations of a step's product from which on BLAS splits it over threads, with nothing beside it."""
+
+PIECES = 8
+"""Into how many pieces the work beside the steps is cut."""
 
 CHUNK_ELEMENTS = 1 << 14
 """Work that is done for several steps at once takes so many steps that one gate has about this many elements: enough
@@ -128,6 +128,8 @@ class Sequence:
                 first += len(part)
         self.blocks = first
         per_step = max(1, self.units * self.batch)
+        # Products of a step that are large themselves are best left to the threads of BLAS.
+        self.blas_threads = 2 * self.operands["recurrent"].size * self.batch >= LARGE_STEP
         self.chunk = max(1, min(self.steps, CHUNK_ELEMENTS // per_step))
 
     def _parts(self, members: Seq[Block]) -> list[Seq[Block]]:
@@ -149,12 +151,18 @@ class Sequence:
         """Ranges of steps that are treated together."""
         return [(lo, min(lo + self.chunk, self.steps)) for lo in range(0, self.steps, self.chunk)]
 
-    def in_steps(self, calls: list[Call]) -> Call:
-        """One call for the calls of all steps, with as many threads of BLAS as a step's products are worth."""
-        columns = max(group.weights.shape[1] for group in self.groups)
-        if 2 * columns * self.units * self.batch >= THREADED_FLOPS:
-            return partial(run_all, calls)
-        return partial(_run_on_one_thread, calls)
+    def pieces(self) -> list[tuple[int, int]]:
+        """Ranges of steps, made of whole chunks, whose large products are made at once.
+
+        Each has a weight gradient of its own: not so many that these need more memory than the operands.
+        """
+        chunks = self.chunks()
+        rows = self.units + 1 + self.features
+        count = 1 if self.blas_threads else min(PIECES, self.steps * self.batch // rows)
+        per_piece = -(-len(chunks) // max(1, count))
+        return [
+            (part[0][0], part[-1][1]) for i in range(0, len(chunks), per_piece) if (part := chunks[i : i + per_piece])
+        ]
 
     # -- weights -------------------------------------------------------------------------------------------
     def pack_weights(self) -> list[Call]:
@@ -188,11 +196,6 @@ class Sequence:
         return None if mask is None else self.in_time(mask)
 
 
-def _run_on_one_thread(calls: list[Call]) -> None:
-    with blas.single_thread():
-        run_all(calls)
-
-
 def _gate(weights: Array, gate: int, units: int) -> Array:
     return weights[..., gate * units : (gate + 1) * units]
 
@@ -211,7 +214,7 @@ def _pack_bias(block: Block, bias: Array | None, units: int, scale: Array, row: 
 
 
 class Forward:
-    """The operands ``[h; 1; x]`` of all steps, and the products that make the pre-activations.
+    """The operands ``[h; 1]`` of all steps, and the products that make the pre-activations.
 
     Attributes:
         h: ``steps + 1`` arrays ``(units, batch)``: ``h[t]`` is the state before step t. A cell writes ``h[t + 1]``.
@@ -220,17 +223,20 @@ class Forward:
 
     def __init__(self, seq: Sequence):
         self.seq = seq
-        self.fused = seq.batch >= FUSE_BATCH
-        steps, batch, units = seq.steps, seq.batch, seq.units
-        rows = units + 1 + (seq.features if self.fused else 0)
-        self.states = [seq.scratch((steps + 1, rows, batch)) for _ in seq.groups]
+        self.states = [seq.scratch((seq.steps + 1, seq.units + 1, seq.batch)) for _ in seq.groups]
         self.prepare: list[Call] = seq.pack_weights()
-        for group, states in zip(seq.groups, self.states, strict=True):
-            self.prepare.append(partial(states[:, units].fill, 1))
-            if self.fused:
-                self.prepare.append(_product_with_mask(seq.x, group.input_mask, states[:steps, units + 1 :], (0, 2, 1)))
-        self._input_products = [] if self.fused else [self._input_product(group) for group in seq.groups]
+        self.prepare += [partial(states[:, seq.units].fill, 1) for states in self.states]
+        self._from_input: list[list[Array]] = [[] for _ in seq.groups]  # by group and step
+        pieces = [self._input_products(lo, hi) for lo, hi in seq.pieces()]
+        columns = sum(group.weights.shape[1] for group in seq.groups)
+        flops = 2 * seq.steps * seq.batch * seq.features * columns
+        self._side = Side(pieces, len(pieces), flops, seq.blas_threads)
+        self._first_steps = {lo: number for number, (lo, _) in enumerate(seq.pieces())}
         self._place_states()
+
+    def section(self, steps: list[Call]) -> Call:
+        """One call for the calls of all steps and the input products beside them."""
+        return partial(self._side.run, steps)
 
     def _place_states(self) -> None:
         """Let the state live in the operand of the first group that reads it unmasked, or in memory of its own."""
@@ -248,19 +254,29 @@ class Forward:
         self.h = list(self.h_all)
         self.prepare += set_state(self.h[0], seq.operands.get("h0"))
 
-    def _input_product(self, group: Group) -> Array:
-        """``(columns, steps, batch)``: the input product of all steps (bias apart)."""
-        seq = self.seq
-        rows = seq.scratch((seq.steps, seq.batch, seq.features))
-        product = seq.scratch((group.weights.shape[1], seq.steps * seq.batch))
-        self.prepare.append(_product_with_mask(seq.x, group.input_mask, rows, (0, 1, 2)))
-        flat = rows.reshape(-1, seq.features)
-        self.prepare.append(partial(np.dot, group.kernel_weights.T, flat.T, product))
-        return product.reshape(-1, seq.steps, seq.batch)
+    def _input_products(self, lo: int, hi: int) -> list[Call]:
+        """Calls that make the input products of some steps; enters where each step finds its own."""
+        seq, count = self.seq, hi - lo
+        calls: list[Call] = []
+        for group, found in zip(seq.groups, self._from_input, strict=True):
+            rows = seq.scratch((count, seq.batch, seq.features))
+            weights = group.kernel_weights.T
+            calls.append(_product_with_mask(seq.x[lo:hi], group.input_mask, rows))
+            if seq.batch < SMALL_BATCH:
+                product = seq.scratch((len(weights), count * seq.batch))
+                calls.append(partial(np.dot, weights, rows.reshape(-1, seq.features).T, product))
+                found += list(product.reshape(-1, count, seq.batch).swapaxes(0, 1))
+            else:
+                stacked = seq.scratch((count, len(weights), seq.batch))
+                calls.append(partial(np.matmul, weights, rows.swapaxes(1, 2), stacked))
+                found += list(stacked)
+        return calls
 
     def begin_step(self, t: int) -> list[Call]:
-        """Bring the state before step t into the operands that hold a copy of it."""
-        return [
+        """Wait for the input products, and bring the state before step t into the operands that hold a copy of it."""
+        piece = self._first_steps.get(t)
+        calls: list[Call] = [] if piece is None else [partial(self._side.need, piece)]
+        return calls + [
             partial(np.copyto, states[t, : self.seq.units], self.h[t])
             if mask is None
             else partial(np.multiply, self.h[t], mask.T, states[t, : self.seq.units])
@@ -269,14 +285,11 @@ class Forward:
 
     def product(self, t: int, index: int, z: Array) -> list[Call]:
         """Calls that make the pre-activations ``z (blocks of group index, units, batch)`` of step t."""
-        group = self.seq.groups[index]
         flat = z.reshape(-1, self.seq.batch)
-        if self.fused:
-            return [partial(np.dot, group.weights.T, self.states[index][t], flat)]
-        weights = group.weights[: self.seq.units + 1]
+        weights = self.seq.groups[index].weights[: self.seq.units + 1]
         return [
             partial(np.dot, weights.T, self.states[index][t], flat),
-            partial(np.add, flat, self._input_products[index][:, t], flat),
+            partial(np.add, flat, self._from_input[index][t], flat),
         ]
 
     def hold(self, t: int, pairs: Seq[tuple[Array, Array]], masked: Array) -> list[Call]:
@@ -285,7 +298,8 @@ class Forward:
 
     def emit(self, outputs: Array | None, last: Array | None) -> tuple[dict[int, list[Call]], list[Call]]:
         """Calls that write the outputs: a dict of those due after a step, and those at the end."""
-        seq, due = self.seq, {}
+        seq = self.seq
+        due: dict[int, list[Call]] = {}
         if outputs is not None:
             target = seq_out(outputs)
             for lo, hi in seq.chunks():
@@ -303,33 +317,31 @@ def set_state(target: Array, initial: Array | None) -> list[Call]:
     return [partial(target.fill, 0) if initial is None else partial(np.copyto, target, initial.T)]
 
 
-def _product_with_mask(x: Array, mask: Array | None, out: Array, axes: tuple[int, ...]) -> Call:
-    """``out = (x * mask)`` with its axes permuted; `mask` is (batch, features) or None."""
-    if mask is None:
-        return partial(np.copyto, out, x.transpose(axes))
-    inverse = tuple(np.argsort(axes))
-    return partial(np.multiply, x, mask, out.transpose(inverse))
+def _product_with_mask(x: Array, mask: Array | None, out: Array) -> Call:
+    """``out = x * mask``; `mask` is ``(batch, features)`` or None."""
+    return partial(np.copyto, out, x) if mask is None else partial(np.multiply, x, mask, out)
 
 
 class Backward:
-    """Gradients of pre-activations, collected step by step, and what follows from them at the end.
+    """Gradients of pre-activations, collected step by step, and the products that follow from them.
 
     Attributes:
-        dz: ``(blocks, units, steps, batch)``: gradients of the pre-activations.
         dh: ``(units, batch)``: the gradient of the state, carried from step to step.
         prepare: calls at the start of every run.
     """
 
-    def __init__(self, seq: Sequence, outs: dict[str, Array | None]):
+    def __init__(self, seq: Sequence, outs: dict[str, Array]):
         self.seq = seq
         self.outs = outs
-        self.dz = seq.scratch((seq.blocks, seq.units, seq.steps, seq.batch))
         self.dh = seq.scratch((seq.units, seq.batch))
         self.prepare: list[Call] = seq.pack_weights()
         self.prepare += set_state(self.dh, seq.operands.get("g_h"))
         g_outputs = seq.operands.get("g_outputs")
         self.g_outputs = None if g_outputs is None else seq_out(g_outputs)
         self.operands = [seq.scratch((seq.steps, seq.batch, seq.units + 1 + seq.features)) for _ in seq.groups]
+        self._pieces = seq.pieces()
+        # By piece, ``(blocks * units, steps of the piece, batch)``: gradients of the pre-activations.
+        self._dz = [seq.scratch((seq.blocks * seq.units, hi - lo, seq.batch)) for lo, hi in self._pieces]
         self._spare = seq.scratch((seq.units, seq.batch))
         self.spare_chunk = seq.scratch((seq.chunk, seq.units, seq.batch))
 
@@ -340,9 +352,13 @@ class Backward:
         target = self.spare_chunk[: hi - lo]
         return [partial(np.copyto, target, self.g_outputs[lo:hi].transpose(0, 2, 1))], target
 
-    def collect(self, lo: int, hi: int, dz: Array) -> Call:
-        """The call that keeps the gradients ``dz (hi - lo, blocks, units, batch)`` of some steps."""
-        return partial(np.copyto, self.dz[:, :, lo:hi], dz.transpose(1, 2, 0, 3))
+    def collect(self, lo: int, hi: int, dz: Array) -> list[Call]:
+        """Calls that keep the gradients ``dz (hi - lo, blocks, units, batch)`` of a chunk of steps."""
+        number = next(i for i, (_, end) in enumerate(self._pieces) if hi <= end)
+        start = self._pieces[number][0]
+        target = self._dz[number][:, lo - start : hi - start]
+        calls: list[Call] = [partial(np.copyto, target, dz.reshape(hi - lo, -1, self.seq.batch).swapaxes(0, 1))]
+        return calls if lo > start else [*calls, self._offer]
 
     def to_state(self, index: int, dz: Array, out: Array) -> list[Call]:
         """Calls that give the gradient of the operand's state, from ``dz`` of group index in one step."""
@@ -366,73 +382,96 @@ class Backward:
                 calls += [*self.to_state(index, part, self._spare), partial(np.add, self.dh, self._spare, self.dh)]
         return calls
 
-    def finish(self) -> list[Call]:
-        """Calls that give all requested gradients, from `dz` and the operands."""
-        calls: list[Call] = []
+    def section(self, steps: list[Call]) -> list[Call]:
+        """Calls for the calls of all steps, the large products beside them, and what is made of both at the end."""
         seq, outs = self.seq, self.outs
-        if any(outs.get(name) is not None for name in ("kernel", "recurrent", "bias")):
-            for index, group in enumerate(seq.groups):
-                calls += self._weight_gradients(index, group)
-        if outs.get("x") is not None:
-            calls += self._input_gradient()
+        wants_weights = any(outs.get(name) is not None for name in ("kernel", "recurrent", "bias"))
+        wants_x = outs.get("x") is not None
+        partial_sums: list[list[Array]] = [[] for _ in seq.groups]
+        pieces: list[list[Call]] = []
+        for number in reversed(range(len(self._pieces))):  # as the steps are gone through
+            if wants_x:
+                pieces.append(self._input_gradient(number))
+            if wants_weights:
+                pieces.append(self._weight_products(number, partial_sums))
+        self._per_offer = wants_x + wants_weights
+        flops = 2 * seq.steps * seq.batch * sum(group.weights.size for group in seq.groups)
+        self._side = Side(pieces, 0, flops, seq.blas_threads)
+        calls: list[Call] = [partial(self._side.run, steps)]
+        if wants_weights:
+            for group, sums in zip(seq.groups, partial_sums, strict=True):
+                calls += [partial(np.add, sums[0], other, sums[0]) for other in sums[1:]]
+                calls += self._unpack(group, sums[0])
         if outs.get("h0") is not None:
             calls.append(partial(np.copyto, outs["h0"], self.dh.T))
         return calls
 
-    def _columns(self, group: Group) -> Array:
-        return self.dz.reshape(-1, self.seq.steps * self.seq.batch)[group.columns]
+    def _offer(self) -> None:
+        self._side.offer(self._per_offer)
 
-    def fill_operand(self, index: int) -> list[Call]:
-        """Calls that write ``[h | 1 | x]`` of all steps as rows, where a group reads the state."""
-        seq, rows = self.seq, self.operands[index]
+    def _columns(self, number: int, group: Group) -> Array:
+        dz = self._dz[number]
+        return dz.reshape(len(dz), -1)[group.columns]
+
+    def _fill_operand(self, index: int, lo: int, hi: int) -> list[Call]:
+        """Calls that write ``[h | 1 | x]`` of some steps as rows; h only where the group reads the state."""
+        seq, rows = self.seq, self.operands[index][lo:hi]
         group, units = seq.groups[index], seq.units
         calls: list[Call] = [
             partial(rows[:, :, units].fill, 1),
-            _product_with_mask(seq.x, group.input_mask, rows[:, :, units + 1 :], (0, 1, 2)),
+            _product_with_mask(seq.x[lo:hi], group.input_mask, rows[:, :, units + 1 :]),
         ]
         if not group.reads_state:
             return calls
-        before = seq_out(seq.operands["outputs"])[:-1]
-        calls.append(_product_with_mask(before, group.recurrent_mask, rows[1:, :, :units], (0, 1, 2)))
-        first, h0 = rows[0, :, :units], seq.operands.get("h0")
-        if h0 is None:
-            calls.append(partial(first.fill, 0))
-        else:
-            calls.append(_product_with_mask(h0, group.recurrent_mask, first, (0, 1)))
+        before = seq_out(seq.operands["outputs"])
+        if lo == 0:
+            first, h0 = rows[0, :, :units], seq.operands.get("h0")
+            calls.append(partial(first.fill, 0) if h0 is None else _product_with_mask(h0, group.recurrent_mask, first))
+            rows, lo = rows[1:], 1
+        calls.append(_product_with_mask(before[lo - 1 : hi - 1], group.recurrent_mask, rows[:, :, :units]))
         return calls
 
-    def _weight_gradients(self, index: int, group: Group) -> list[Call]:
-        seq, units = self.seq, self.seq.units
-        flat = self.operands[index].reshape(-1, units + 1 + seq.features)
-        result = seq.scratch(group.weights.shape)
-        calls = [*self.fill_operand(index), partial(np.dot, flat.T, self._columns(group).T, result)]
+    def _weight_products(self, number: int, partial_sums: list[list[Array]]) -> list[Call]:
+        """Calls for the part of the weight gradients that some steps give; enters where it will be."""
+        lo, hi = self._pieces[number]
+        calls: list[Call] = []
+        for index, (group, sums) in enumerate(zip(self.seq.groups, partial_sums, strict=True)):
+            rows = self.operands[index][lo:hi]
+            flat = rows.reshape(-1, rows.shape[-1])
+            sums.append(self.seq.scratch(group.weights.shape))
+            calls += self._fill_operand(index, lo, hi)
+            calls.append(partial(np.dot, flat.T, self._columns(number, group).T, sums[-1]))
+        return calls
+
+    def _unpack(self, group: Group, total: Array) -> list[Call]:
+        """Calls that hand the gradient of a group's packed weights out to those of the operands."""
+        units, outs = self.seq.units, self.outs
+        calls: list[Call] = []
         for position, block in enumerate(group.blocks):
-            part = result[:, position * units : (position + 1) * units]
-            slope = np.array(block.slope, seq.dtype)
-            if self.outs.get("recurrent") is not None and block.recurrent is not None:
-                target = _gate(self.outs["recurrent"], block.recurrent, units)
-                calls.append(partial(np.multiply, part[:units], slope, target))
-            if self.outs.get("kernel") is not None and block.kernel is not None:
-                target = _gate(self.outs["kernel"], block.kernel, units)
-                calls.append(partial(np.multiply, part[units + 1 :], slope, target))
-            if self.outs.get("bias") is not None:
-                bias = self.outs["bias"].reshape(-1, self.outs["bias"].shape[-1])
+            part = total[:, position * units : (position + 1) * units]
+            slope = np.array(block.slope, self.seq.dtype)
+            if outs.get("recurrent") is not None and block.recurrent is not None:
+                calls.append(
+                    partial(np.multiply, part[:units], slope, _gate(outs["recurrent"], block.recurrent, units))
+                )
+            if outs.get("kernel") is not None and block.kernel is not None:
+                calls.append(partial(np.multiply, part[units + 1 :], slope, _gate(outs["kernel"], block.kernel, units)))
+            if outs.get("bias") is not None:
+                bias = outs["bias"].reshape(-1, outs["bias"].shape[-1])
                 for row, gate in block.bias:
                     calls.append(partial(np.multiply, part[units], slope, _gate(bias[row], gate, units)))
         return calls
 
-    def _input_gradient(self) -> list[Call]:
-        seq = self.seq
-        target = seq.in_time(self.outs["x"])
-        rows = seq.scratch((seq.steps * seq.batch, seq.features))
-        shaped = rows.reshape(seq.steps, seq.batch, seq.features)
+    def _input_gradient(self, number: int) -> list[Call]:
+        """Calls that give the gradient of the input in some steps."""
+        seq, (lo, hi) = self.seq, self._pieces[number]
+        target = seq.in_time(self.outs["x"])[lo:hi]
+        rows = seq.scratch((hi - lo, seq.batch, seq.features))
         calls: list[Call] = []
-        for number, group in enumerate(seq.groups):
-            calls.append(partial(np.dot, self._columns(group).T, group.kernel_weights.T, rows))
+        for index, group in enumerate(seq.groups):
+            product = rows.reshape(-1, seq.features)
+            calls.append(partial(np.dot, self._columns(number, group).T, group.kernel_weights.T, product))
             if group.input_mask is not None:
-                calls.append(partial(np.multiply, shaped, group.input_mask, shaped))
-            if number == 0:
-                calls.append(partial(np.copyto, target, shaped))
-            else:
-                calls.append(partial(np.add, target, shaped, target))
+                calls.append(partial(np.multiply, rows, group.input_mask, rows))
+            calls.append(partial(np.copyto, target, rows) if index == 0 else partial(np.add, target, rows, target))
         return calls
