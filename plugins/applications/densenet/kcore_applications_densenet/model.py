@@ -213,7 +213,7 @@ def _layer(x: Any, name: str) -> Any:
 
 def _transition(x: Any, name: str) -> Any:
     """Half the channels, half the rows and columns."""
-    channels = K.int_shape(x)[channel_axis()]
+    channels: Any = K.int_shape(x)[channel_axis()]
     x = Activation("relu", name=f"{name}_relu")(_normalized(x, f"{name}_bn"))
     x = Conv2D(channels // 2, (1, 1), use_bias=False, name=f"{name}_conv")(x)
     return AveragePooling2D((2, 2), strides=(2, 2), name=f"{name}_pool")(x)

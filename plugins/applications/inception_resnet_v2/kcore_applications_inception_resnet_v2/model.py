@@ -142,7 +142,8 @@ def _joined(branches: list[Any], name: str) -> Any:
 def _residual(x: Any, branches: list[Any], scale: float, name: str, activated: bool = True) -> Any:
     """x plus the branches, brought to the channels of x and scaled."""
     y = _joined(branches, f"{name}_mixed")
-    y = Conv2D(K.int_shape(x)[channel_axis()], (1, 1), padding="same", name=f"{name}_conv")(y)
+    channels: Any = K.int_shape(x)[channel_axis()]
+    y = Conv2D(channels, (1, 1), padding="same", name=f"{name}_conv")(y)
     x = ScaledSum(scale, name=name)([x, y])
     return Activation("relu", name=f"{name}_ac")(x) if activated else x
 

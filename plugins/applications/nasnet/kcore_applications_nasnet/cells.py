@@ -69,7 +69,6 @@ def reduction_cell(x: Any, before: Any, filters: int, name: str) -> Any:
     before = x if before is None else _fitted(before, x, filters, name)
     x = _projected(x, filters, f"reduction_{{}}_1_{name}")
     padded = ZeroPadding2D(_padding(x, 3), name=f"reduction_pad_1_{name}")(x)
-    pool = {"pool_size": (3, 3), "strides": (2, 2)}
     first = add(
         [
             _separable(x, filters, 5, f"reduction_left1_{name}", stride=2),
@@ -79,14 +78,14 @@ def reduction_cell(x: Any, before: Any, filters: int, name: str) -> Any:
     )
     second = add(
         [
-            MaxPooling2D(**pool, name=f"reduction_left2_{name}")(padded),
+            MaxPooling2D((3, 3), strides=(2, 2), name=f"reduction_left2_{name}")(padded),
             _separable(before, filters, 7, f"reduction_right2_{name}", stride=2),
         ],
         name=f"reduction_add_2_{name}",
     )
     third = add(
         [
-            AveragePooling2D(**pool, name=f"reduction_left3_{name}")(padded),
+            AveragePooling2D((3, 3), strides=(2, 2), name=f"reduction_left3_{name}")(padded),
             _separable(before, filters, 5, f"reduction_right3_{name}", stride=2),
         ],
         name=f"reduction_add3_{name}",
@@ -95,17 +94,18 @@ def reduction_cell(x: Any, before: Any, filters: int, name: str) -> Any:
     fifth = add(
         [
             _separable(first, filters, 3, f"reduction_left4_{name}"),
-            MaxPooling2D(**pool, name=f"reduction_right5_{name}")(padded),
+            MaxPooling2D((3, 3), strides=(2, 2), name=f"reduction_right5_{name}")(padded),
         ],
         name=f"reduction_add4_{name}",
     )
     return concatenate([second, third, fourth, fifth], axis=channel_axis(), name=f"reduction_concat_{name}")
 
 
-def _sides(x: Any) -> tuple[int, int]:
+def _sides(x: Any) -> tuple[Any, Any]:
     """Rows and columns."""
-    shape = K.int_shape(x)
-    return shape[2:] if channel_axis() == 1 else shape[1:3]
+    _, *sides = K.int_shape(x)
+    rows, cols = sides[1:] if channel_axis() == 1 else sides[:2]
+    return rows, cols
 
 
 def _padding(x: Any, size: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -131,8 +131,15 @@ def _separable(x: Any, filters: int, size: int, name: str, stride: int = 1) -> A
     if stride == 2:
         x = ZeroPadding2D(_padding(x, size), name=f"separable_conv_1_pad_{name}")(x)
         padding = "valid"
-    first = {"strides": (stride, stride), "padding": padding, "name": f"separable_conv_1_{name}"}
-    x = SeparableConv2D(filters, (size, size), use_bias=False, **first)(x)
+    first = SeparableConv2D(
+        filters,
+        (size, size),
+        strides=(stride, stride),
+        padding=padding,
+        use_bias=False,
+        name=f"separable_conv_1_{name}",
+    )
+    x = first(x)
     x = Activation("relu")(normalized(x, f"separable_conv_1_bn_{name}"))
     x = SeparableConv2D(filters, (size, size), padding="same", use_bias=False, name=f"separable_conv_2_{name}")(x)
     return normalized(x, f"separable_conv_2_bn_{name}")
