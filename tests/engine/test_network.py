@@ -49,8 +49,9 @@ def test_shared_layer_two_inputs_two_outputs():
     assert model.count_params() == 15 + 7
     xa, xb = np.random.rand(5, 4), np.random.rand(5, 4)
     y, z = model.predict([xa, xb])
-    np.testing.assert_allclose(z, np.concatenate([xa @ shared.get_weights()[0], xb @ shared.get_weights()[0]], 1), 1e-5)
-    np.testing.assert_allclose(y, z @ out._keras_history[0].get_weights()[0], 1e-5)
+    kernel = shared.get_weights()[0]
+    np.testing.assert_allclose(z, np.concatenate([xa @ kernel, xb @ kernel], 1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(y, z @ out._keras_history[0].get_weights()[0], rtol=1e-5, atol=1e-6)
 
 
 def test_order_of_layers_is_by_depth_then_by_the_walk_from_the_outputs():
