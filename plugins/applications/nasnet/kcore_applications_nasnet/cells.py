@@ -52,9 +52,7 @@ def normal_cell(x: Any, before: Any, filters: int, name: str) -> Any:
         [_mean(before, f"normal_left4_{name}"), _mean(before, f"normal_right4_{name}")], name=f"normal_add_4_{name}"
     )
     fifth = add([_separable(x, filters, 3, f"normal_left5_{name}"), x], name=f"normal_add_5_{name}")
-    return concatenate(
-        [before, first, second, third, fourth, fifth], axis=channel_axis(), name=f"normal_concat_{name}"
-    )
+    return concatenate([before, first, second, third, fourth, fifth], axis=channel_axis(), name=f"normal_concat_{name}")
 
 
 def reduction_cell(x: Any, before: Any, filters: int, name: str) -> Any:
@@ -163,8 +161,6 @@ def _halved(x: Any, filters: int, name: str) -> Any:
     halves = []
     for number, image in ((1, x), (2, moved)):
         half = AveragePooling2D((1, 1), strides=(2, 2), name=f"adjust_avg_pool_{number}_{name}")(image)
-        convolution = Conv2D(
-            filters // 2, (1, 1), padding="same", use_bias=False, name=f"adjust_conv_{number}_{name}"
-        )
+        convolution = Conv2D(filters // 2, (1, 1), padding="same", use_bias=False, name=f"adjust_conv_{number}_{name}")
         halves.append(convolution(half))
     return normalized(concatenate(halves, axis=channel_axis()), f"adjust_bn_{name}")
