@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from kcore.runtime import blas, parallel
 from kcore.runtime.numpy_kernels.recurrent_gates import Call, run_all
 
-WORTH_A_THREAD = 1 << 24
-"""Floating-point operations in all pieces from which on a second thread is woken (it takes some 20 microseconds)."""
+WORTH_A_THREAD = 1 << 26
+"""Floating-point operations in all pieces from which on a second thread is woken. Waking it, and its taking turns with
+the first in the interpreter, takes some tenths of a millisecond; this many operations take one core a millisecond."""
 
 
 class Side:

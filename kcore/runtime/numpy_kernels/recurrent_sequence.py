@@ -6,7 +6,8 @@ contiguous memory, and neighbouring gates can share one call. Arrays of the grap
 they are rearranged once, on the way in and out, where BLAS cannot read them transposed.
 
 Operand of a step. ``s = [h; 1]`` stacked along the features, so that one product gives the recurrent part and the bias;
-the input product of many steps is made at once, beside the steps (`recurrent_overlap`), and added.
+the input product of many steps is made at once, beside the steps (`recurrent_overlap`), and added. In a small problem,
+where that wins less than the additions cost, ``s = [h; 1; x]`` and the step's product has the input product in it.
 
 Weight gradients are one product of the operands ``[h; 1; x]`` of many steps with their pre-activation gradients: it
 gives the gradients of the recurrent weights, the bias and the kernel together. It too is made beside the steps.
@@ -15,7 +16,7 @@ gives the gradients of the recurrent weights, the bias and the kernel together. 
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from kcore.ops.recurrent import named_operands
 from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call
-from kcore.runtime.numpy_kernels.recurrent_overlap import Side
+from kcore.runtime.numpy_kernels.recurrent_overlap import WORTH_A_THREAD, Side
 
 Array = Any
 
@@ -66,6 +67,13 @@ class Block:
         """The block of a gate that has its own columns everywhere."""
         f = GATES[activation]
         return cls(gate, gate, ((0, gate),), f.scale, f.shift, f.slope)
+
+    def next_gate(self) -> Block | None:
+        """The block of the next gate of the same kind, if this one has its own columns everywhere."""
+        if self.kernel is None or self.recurrent is None:
+            return None
+        bias = tuple((row, gate + 1) for row, gate in self.bias)
+        return replace(self, kernel=self.kernel + 1, recurrent=self.recurrent + 1, bias=bias)
 
     @property
     def mask(self) -> int:
@@ -172,17 +180,17 @@ class Sequence:
     def _pack(self, group: Group) -> list[Call]:
         calls: list[Call] = []
         units, bias = self.units, self._bias()
-        for position, block in enumerate(group.blocks):
-            target = group.weights[:, position * units : (position + 1) * units]
+        for first, run in _runs(group.blocks):
+            target, block = group.weights[:, first * units : (first + len(run)) * units], run[0]
             scale = np.array(block.slope if self.backward else block.scale, self.dtype)
             sources = ((block.recurrent, "recurrent", target[:units]), (block.kernel, "kernel", target[units + 1 :]))
             for gate, name, part in sources:
                 if gate is None:
                     calls.append(partial(part.fill, 0))
                 else:
-                    calls.append(partial(np.multiply, _gate(self.operands[name], gate, units), scale, part))
+                    calls.append(partial(np.multiply, _gate(self.operands[name], gate, units, len(run)), scale, part))
             if not self.backward:
-                calls += _pack_bias(block, bias, units, scale, target[units])
+                calls += _pack_bias(run, bias, units, scale, target[units])
         return calls
 
     def _bias(self) -> Array | None:
@@ -196,15 +204,28 @@ class Sequence:
         return None if mask is None else self.in_time(mask)
 
 
-def _gate(weights: Array, gate: int, units: int) -> Array:
-    return weights[..., gate * units : (gate + 1) * units]
+def _gate(weights: Array, gate: int, units: int, count: int = 1) -> Array:
+    """The columns of `count` gates."""
+    return weights[..., gate * units : (gate + count) * units]
 
 
-def _pack_bias(block: Block, bias: Array | None, units: int, scale: Array, row: Array) -> list[Call]:
-    shift = np.array(block.shift, row.dtype)
+def _runs(blocks: Seq[Block]) -> list[tuple[int, list[Block]]]:
+    """Neighbouring blocks that are neighbours in the weights too and scaled alike, with the position of the first."""
+    runs: list[tuple[int, list[Block]]] = []
+    for position, block in enumerate(blocks):
+        last = runs[-1][1][-1] if runs else None
+        if last is not None and block == last.next_gate():
+            runs[-1][1].append(block)
+        else:
+            runs.append((position, [block]))
+    return runs
+
+
+def _pack_bias(run: Seq[Block], bias: Array | None, units: int, scale: Array, row: Array) -> list[Call]:
+    block, shift = run[0], np.array(run[0].shift, row.dtype)
     if bias is None or not block.bias:
         return [partial(np.copyto, row, shift)]
-    parts = [_gate(bias[r], gate, units) for r, gate in block.bias]
+    parts = [_gate(bias[r], gate, units, len(run)) for r, gate in block.bias]
     calls: list[Call] = [partial(np.multiply, parts[0], scale, row)]
     if len(parts) > 1:
         calls = [partial(np.add, parts[0], parts[1], row), partial(np.multiply, row, scale, row)]
@@ -214,7 +235,7 @@ def _pack_bias(block: Block, bias: Array | None, units: int, scale: Array, row: 
 
 
 class Forward:
-    """The operands ``[h; 1]`` of all steps, and the products that make the pre-activations.
+    """The operands ``[h; 1]`` (or ``[h; 1; x]``) of all steps, and the products that make the pre-activations.
 
     Attributes:
         h: ``steps + 1`` arrays ``(units, batch)``: ``h[t]`` is the state before step t. A cell writes ``h[t + 1]``.
@@ -223,15 +244,22 @@ class Forward:
 
     def __init__(self, seq: Sequence):
         self.seq = seq
-        self.states = [seq.scratch((seq.steps + 1, seq.units + 1, seq.batch)) for _ in seq.groups]
+        columns = sum(group.weights.shape[1] for group in seq.groups)
+        flops = 2 * seq.steps * seq.batch * seq.features * columns
+        self._fused = seq.batch >= SMALL_BATCH and flops < WORTH_A_THREAD
+        self._rows = seq.units + 1 + (seq.features if self._fused else 0)
+        self.states = [seq.scratch((seq.steps + 1, self._rows, seq.batch)) for _ in seq.groups]
         self.prepare: list[Call] = seq.pack_weights()
         self.prepare += [partial(states[:, seq.units].fill, 1) for states in self.states]
         self._from_input: list[list[Array]] = [[] for _ in seq.groups]  # by group and step
-        pieces = [self._input_products(lo, hi) for lo, hi in seq.pieces()]
-        columns = sum(group.weights.shape[1] for group in seq.groups)
-        flops = 2 * seq.steps * seq.batch * seq.features * columns
+        ranges = [] if self._fused else seq.pieces()
+        if self._fused:
+            for group, states in zip(seq.groups, self.states, strict=True):
+                inputs = states[:-1, seq.units + 1 :].swapaxes(1, 2)
+                self.prepare.append(_product_with_mask(seq.x, group.input_mask, inputs))
+        pieces = [self._input_products(lo, hi) for lo, hi in ranges]
         self._side = Side(pieces, len(pieces), flops, seq.blas_threads)
-        self._first_steps = {lo: number for number, (lo, _) in enumerate(seq.pieces())}
+        self._first_steps = {lo: number for number, (lo, _) in enumerate(ranges)}
         self._place_states()
 
     def section(self, steps: list[Call]) -> Call:
@@ -286,11 +314,9 @@ class Forward:
     def product(self, t: int, index: int, z: Array) -> list[Call]:
         """Calls that make the pre-activations ``z (blocks of group index, units, batch)`` of step t."""
         flat = z.reshape(-1, self.seq.batch)
-        weights = self.seq.groups[index].weights[: self.seq.units + 1]
-        return [
-            partial(np.dot, weights.T, self.states[index][t], flat),
-            partial(np.add, flat, self._from_input[index][t], flat),
-        ]
+        weights = self.seq.groups[index].weights[: self._rows]
+        calls: list[Call] = [partial(np.dot, weights.T, self.states[index][t], flat)]
+        return calls if self._fused else [*calls, partial(np.add, flat, self._from_input[index][t], flat)]
 
     def hold(self, t: int, pairs: Seq[tuple[Array, Array]], masked: Array) -> list[Call]:
         """Where a sample is masked in step t, give each new value of `pairs` (new, old) its old one."""
@@ -447,19 +473,20 @@ class Backward:
         """Calls that hand the gradient of a group's packed weights out to those of the operands."""
         units, outs = self.seq.units, self.outs
         calls: list[Call] = []
-        for position, block in enumerate(group.blocks):
-            part = total[:, position * units : (position + 1) * units]
+        for first, run in _runs(group.blocks):
+            block, count = run[0], len(run)
+            part = total[:, first * units : (first + count) * units]
             slope = np.array(block.slope, self.seq.dtype)
-            if outs.get("recurrent") is not None and block.recurrent is not None:
-                calls.append(
-                    partial(np.multiply, part[:units], slope, _gate(outs["recurrent"], block.recurrent, units))
-                )
-            if outs.get("kernel") is not None and block.kernel is not None:
-                calls.append(partial(np.multiply, part[units + 1 :], slope, _gate(outs["kernel"], block.kernel, units)))
+            for name, gate, rows in (
+                ("recurrent", block.recurrent, part[:units]),
+                ("kernel", block.kernel, part[units + 1 :]),
+            ):
+                if outs.get(name) is not None and gate is not None:
+                    calls.append(partial(np.multiply, rows, slope, _gate(outs[name], gate, units, count)))
             if outs.get("bias") is not None:
                 bias = outs["bias"].reshape(-1, outs["bias"].shape[-1])
                 for row, gate in block.bias:
-                    calls.append(partial(np.multiply, part[units], slope, _gate(bias[row], gate, units)))
+                    calls.append(partial(np.multiply, part[units], slope, _gate(bias[row], gate, units, count)))
         return calls
 
     def _input_gradient(self, number: int) -> list[Call]:
