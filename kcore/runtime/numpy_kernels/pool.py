@@ -27,7 +27,7 @@ from kcore.shapes import explicit_padding
 
 Run = Callable[[], None]
 
-BLOCK_BYTES = 1 << 19  # of a block's output
+BLOCK_BYTES = 1 << 20  # of a block's output
 
 
 @numpy_kernel("max_pool")
@@ -54,28 +54,31 @@ def max_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     x, y, g = (expand(array) for array in ins)
     dx = expand(outs[0])
     window = attrs_window(attrs, ins[0].shape[1:-1], attrs["pool"])
-    blocks, taps, disjoint = _blocks((1, *g.shape[1:]), g.itemsize), window.offsets(), _disjoint(window)
-    meetings = [[_meeting(block, tap, window, g.shape[3], dx.shape) for tap in taps] for block in blocks]
-    workers, most = parallel.thread_count(), _most(blocks, g.shape)
-    rests, shares = ctx.scratch((2, workers, most), g.dtype)
-    hits = ctx.scratch((workers, most), "bool")
+    units = _Units(window, g, dx.shape)
+    disjoint, covered = _disjoint(window), units.covered
+    workers = parallel.thread_count()
+    rests, shares = ctx.scratch((2, workers, units.most), g.dtype)
+    hits = ctx.scratch((workers, units.most), "bool")
 
-    def image(worker: int, n: int) -> None:
-        dx[n].fill(0)
-        for block, meeting in zip(blocks, meetings, strict=True):
-            largest, grad = block.of(y[n : n + 1])[0], block.of(g[n : n + 1])[0]
+    def unit(worker: int, index: int) -> None:
+        images, blocks = units.list[index]
+        seen, target = x[images], dx[images]
+        if not covered:
+            target.fill(0)
+        for block, meetings in blocks:
+            largest, grad = block.of(y), block.of(g)
             rest, share, hit = (a[worker, : grad.size].reshape(grad.shape) for a in (rests, shares, hits))
             np.copyto(rest, grad)  # what no earlier tap has taken
-            for positions, inputs in meeting:
-                source, left, into = x[n][inputs], rest[positions], dx[n][inputs]
+            for positions, inputs in meetings:
+                left, into = rest[positions], target[inputs]
                 taken = into if disjoint else share[positions]
-                np.equal(source, largest[positions], out=hit[positions])
+                np.equal(seen[inputs], largest[positions], out=hit[positions])
                 np.multiply(left, hit[positions], out=taken)
                 np.subtract(left, taken, out=left)
                 if not disjoint:
                     np.add(into, taken, out=into)
 
-    return lambda: parallel.parallel_blocks(image, len(x), workers)
+    return lambda: parallel.parallel_blocks(unit, len(units.list), workers)
 
 
 @numpy_kernel("avg_pool_grad")
@@ -84,25 +87,50 @@ def avg_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     g, dx = expand(ins[0]), expand(outs[0])
     window = attrs_window(attrs, attrs["spatial"], attrs["pool"])
     scale = _scale(attrs, attrs["spatial"], g.dtype)
-    blocks, taps, disjoint = _blocks((1, *g.shape[1:]), g.itemsize), window.offsets(), _disjoint(window)
-    meetings = [[_meeting(block, tap, window, g.shape[3], dx.shape) for tap in taps] for block in blocks]
-    workers = parallel.thread_count()
-    shares = ctx.scratch((workers, _most(blocks, g.shape)), g.dtype)
+    units = _Units(window, g, dx.shape)
+    add = np.copyto if _disjoint(window) else _add
+    covered, workers = units.covered, parallel.thread_count()
+    shares = ctx.scratch((workers, units.most), g.dtype)
 
-    def image(worker: int, n: int) -> None:
-        dx[n].fill(0)
-        for block, meeting in zip(blocks, meetings, strict=True):
-            grad = block.of(g[n : n + 1])
+    def unit(worker: int, index: int) -> None:
+        images, blocks = units.list[index]
+        target = dx[images]
+        if not covered:
+            target.fill(0)
+        for block, meetings in blocks:
+            grad = block.of(g)
             share = shares[worker, : grad.size].reshape(grad.shape)
             np.multiply(grad, scale[:, block.d0 : block.d1, block.h0 : block.h1], out=share)
-            for positions, inputs in meeting:
-                into = dx[n][inputs]
-                if disjoint:
-                    np.copyto(into, share[0][positions])
-                else:
-                    np.add(into, share[0][positions], out=into)
+            for positions, inputs in meetings:
+                add(target[inputs], share[positions])
 
-    return lambda: parallel.parallel_blocks(image, len(g), workers)
+    return lambda: parallel.parallel_blocks(unit, len(units.list), workers)
+
+
+def _add(target: np.ndarray, values: np.ndarray) -> None:
+    np.add(target, values, out=target)
+
+
+class _Units:
+    """Work for one thread at a time on the gradient of pooling: the blocks of some whole images.
+
+    Attributes:
+        list: for each unit its images, and its blocks with what `_meeting` says of every tap.
+        most: elements of the largest block.
+        covered: whether the windows are disjoint and cover the input, so that every element is written once.
+    """
+
+    def __init__(self, window: Window, g: np.ndarray, shape: tuple[int, ...]) -> None:
+        blocks = _blocks(g.shape, g.itemsize)
+        taps = window.offsets()
+        units: dict[tuple[int, int], list[Any]] = {}
+        for block in blocks:
+            meetings = [_meeting(block, tap, window, g.shape[3], shape) for tap in taps]
+            units.setdefault((block.n0, block.n1), []).append((block, meetings))
+        self.list = [(slice(*images), work) for images, work in units.items()]
+        self.most = _most(blocks, g.shape)
+        exact = all(n == count * s for n, count, s in zip(shape[1:4], g.shape[1:4], window.stride, strict=True))
+        self.covered = exact and window.size == window.stride and _disjoint(window) and not any(window.before)
 
 
 def _pool(
@@ -153,7 +181,8 @@ def _merge(merge: np.ufunc, parts: list[np.ndarray], out: np.ndarray) -> None:
 
 
 def _blocks(shape: tuple[int, ...], itemsize: int) -> list[Block]:
-    return cut(shape, max(BLOCK_BYTES // max(shape[-1] * itemsize, 1), 1))
+    share = -(-prod(shape[:4]) // (2 * parallel.thread_count()))
+    return cut(shape, max(min(BLOCK_BYTES // max(shape[-1] * itemsize, 1), share), 1))
 
 
 def _most(blocks: list[Block], shape: tuple[int, ...]) -> int:
@@ -169,7 +198,7 @@ def _disjoint(window: Window) -> bool:
 def _meeting(
     block: Block, tap: tuple[int, ...], window: Window, columns: int, shape: tuple[int, ...]
 ) -> tuple[Any, Any]:
-    """Slices (depth, rows, columns) of the block's positions whose tap lies on a real input, and of those inputs."""
+    """The block's positions whose tap lies on a real input, and those inputs, as slices of all four axes."""
     positions, inputs = [], []
     ranges = ((block.d0, block.d1), (block.h0, block.h1), (0, columns))
     for axis, (start, stop) in enumerate(ranges):
@@ -180,7 +209,7 @@ def _meeting(
         positions.append(slice(first - start, last + 1 - start))
         begin = first * stride + shift
         inputs.append(slice(begin, max(last * stride + shift + 1, begin), stride))
-    return tuple(positions), tuple(inputs)
+    return (slice(None), *positions), (slice(None), *inputs)
 
 
 def _scale(attrs: Any, spatial: Any, dtype: Any) -> np.ndarray:
