@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from kcore.runtime.numpy_kernels.recurrent_backward import Backward, StepMask, named_gradients
+from kcore.runtime.numpy_kernels.recurrent_forward import Forward
 from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call, Sigmoid, Tanh, run_all
-from kcore.runtime.numpy_kernels.recurrent_sequence import Backward, Block, Forward, Sequence, set_state
+from kcore.runtime.numpy_kernels.recurrent_sequence import Block, Sequence, set_state
 from kcore.runtime.numpy_kernels.table import numpy_kernel
 
 Array = Any
@@ -146,54 +148,6 @@ def _lstm_factors(attrs: dict[str, Any], kept: Array, out: Array) -> list[Call]:
         calls.append(partial(np.multiply, direct, np.array(outer.slope, direct.dtype), direct))
     calls.append(partial(np.copyto, out[:, 5], kept[:, 2]))
     return calls
-
-
-def named_gradients(outs: Any, attrs: dict[str, Any]) -> dict[str, Array]:
-    """The outputs of a gradient kernel that are wanted, by the name of the operand they belong to."""
-    from kcore.ops.recurrent import gradient_names
-
-    return {name: out for name, out in zip(gradient_names(attrs), outs, strict=True) if out is not None}
-
-
-class StepMask:
-    """Masked steps in a backward pass: the gradient of the state passes them unchanged.
-
-    Factors of the step are multiplied by the mask, so that nothing flows into gates and weights; what the state
-    receives by itself is added after the step's product.
-    """
-
-    def __init__(self, seq: Sequence):
-        self.mask = seq.step_mask()
-        self.prepare: list[Call] = []
-        if self.mask is None:
-            return
-        self.kept = seq.scratch((seq.steps, seq.batch))
-        self.passed = seq.scratch((seq.steps, seq.batch))
-        self._held = seq.scratch((seq.units, seq.batch))
-        flags = seq.scratch((seq.steps, seq.batch), "bool")
-        self.prepare = [
-            partial(np.equal, self.mask, 0, flags),
-            partial(np.copyto, self.passed, flags),
-            partial(np.subtract, np.array(1, seq.dtype), self.passed, self.kept),
-        ]
-
-    def mask_factors(self, lo: int, hi: int, factors: Array, state: Array | None = None) -> list[Call]:
-        """Calls that zero ``factors (steps, blocks, units, batch)`` where masked; `state` becomes 1 there."""
-        if self.mask is None:
-            return []
-        kept, passed = self.kept[lo:hi, None, None], self.passed[lo:hi, None]
-        calls: list[Call] = [partial(np.multiply, factors, kept, factors)]
-        if state is not None:
-            calls += [partial(np.multiply, state, kept[:, 0], state), partial(np.add, state, passed, state)]
-        return calls
-
-    def save(self, t: int, dh: Array) -> list[Call]:
-        """The call that remembers the part of ``dh`` that passes step t."""
-        return [] if self.mask is None else [partial(np.multiply, dh, self.passed[t], self._held)]
-
-    def restore(self, dh: Array) -> list[Call]:
-        """The call that adds the remembered part."""
-        return [] if self.mask is None else [partial(np.add, dh, self._held, dh)]
 
 
 @numpy_kernel("rnn_sequence")

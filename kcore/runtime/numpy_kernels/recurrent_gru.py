@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from kcore.runtime.numpy_kernels.recurrent import StepMask, named_gradients
+from kcore.runtime.numpy_kernels.recurrent_backward import Backward, StepMask, named_gradients
+from kcore.runtime.numpy_kernels.recurrent_forward import Forward
 from kcore.runtime.numpy_kernels.recurrent_gates import GATES, Call, run_all
-from kcore.runtime.numpy_kernels.recurrent_sequence import Backward, Block, Forward
+from kcore.runtime.numpy_kernels.recurrent_sequence import Block
 from kcore.runtime.numpy_kernels.recurrent_sequence import Sequence as SequenceKernel
 from kcore.runtime.numpy_kernels.table import numpy_kernel
 

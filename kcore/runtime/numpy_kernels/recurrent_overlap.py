@@ -27,15 +27,15 @@ class Side:
     Args:
         pieces: the calls of each piece.
         offered: how many pieces can be done from the start; `offer` releases the others.
-        flops: what all pieces together cost.
-        alone: leave all threads to BLAS instead.
+        beside: whether a second thread is worth it.
+        blas_threads: whether BLAS may use all threads for each product (then nothing runs beside).
     """
 
-    def __init__(self, pieces: Sequence[list[Call]], offered: int, flops: int, alone: bool):
+    def __init__(self, pieces: Sequence[list[Call]], offered: int, beside: bool, blas_threads: bool):
         self._pieces = list(pieces)
         self._offered_at_start = offered
-        self._small = flops < WORTH_A_THREAD
-        self._alone = alone
+        self._beside = beside
+        self._blas_threads = blas_threads
         self._changed = threading.Condition()
         self._restart()
 
@@ -48,14 +48,14 @@ class Side:
     def run(self, steps: list[Call]) -> None:
         """Execute the calls of all steps, and all pieces."""
         self._restart()
-        if self._alone:
+        if self._blas_threads:
             self._go_through(steps)
-        elif self._small or parallel.thread_count() == 1:
-            with blas.single_thread():
-                self._go_through(steps)
-        else:
+        elif self._beside and parallel.thread_count() > 1:
             roles = (lambda: self._go_through(steps), self._help)
             parallel.parallel_blocks(lambda _worker, role: roles[role](), len(roles))
+        else:
+            with blas.single_thread():
+                self._go_through(steps)
 
     def offer(self, count: int) -> None:
         """Allow the next `count` pieces to be done."""
