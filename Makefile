@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml plugins/*/*/pyproject.toml))
 PLUGINS := $(filter-out plugins/backends/%,$(patsubst %/pyproject.toml,%,$(filter plugins/%,$(PROJECTS))))
 
-.PHONY: help demo test install lint format types imports catalogue wheels check clean
+.PHONY: help demo test install lint format types imports catalogue wheels isolated check clean
 
 help:
 	@echo "make demo       train a small network on handwritten digits, save it, load it, use it"
@@ -16,6 +16,7 @@ help:
 	@echo "make check      what continuous integration runs: tests, lint, format, types, imports, wheels"
 	@echo "make install    install the core and all plugins for development into $(VENV)"
 	@echo "make catalogue  write the files derived from the plugins' entry points"
+	@echo "make isolated   each plugin's tests with nothing installed but what it declares"
 	@echo "make format     format the code"
 	@echo "make lint | types | imports | wheels | clean"
 
@@ -56,6 +57,9 @@ catalogue: $(STAMP)
 
 wheels: $(STAMP)
 	$(BIN)/python tools/wheels.py dist
+
+isolated: $(STAMP)
+	$(BIN)/python tools/isolated.py --jobs 2
 
 check:
 	bash .ci/run

@@ -3,7 +3,7 @@
     python tools/requirements.py [--dev]
 
 Our own distributions are left out: they are installed from this repository. With --dev the
-development tools of the root's extra `dev` are added.
+development tools of the root's extra `dev` and what the plugins' tests need (extra `test`) are added.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def requirements(dev: bool) -> list[str]:
             continue
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
         found.update(project.get("dependencies", []))
-        if dev and file.parent == ROOT:
-            found.update(project["optional-dependencies"]["dev"])
+        if dev:
+            found.update(project.get("optional-dependencies", {}).get("dev" if file.parent == ROOT else "test", []))
     return sorted(name for name in found if not name.startswith("kcore"))
 
 

@@ -4,7 +4,6 @@ import csv
 import json
 
 import numpy as np
-import pytest
 
 from kcore import backend as K
 from kcore.callbacks import (
@@ -17,10 +16,9 @@ from kcore.callbacks import (
     ReduceLROnPlateau,
     TerminateOnNaN,
 )
+from kcore.layers import Dense
 from kcore.models import Sequential, load_model
-
-for package in ("kcore_layers_core", "kcore_losses", "kcore_optimizers"):
-    pytest.importorskip(package, reason="trains a model")
+from kcore.optimizers import SGD
 
 rng = np.random.RandomState(1)
 X = rng.normal(size=(60, 4)).astype("float32")
@@ -28,9 +26,6 @@ Y = (X @ rng.normal(size=(4, 2)) > 0).astype("float32")
 
 
 def model(lr=0.1, loss="mse", metrics=("accuracy",)):
-    from kcore.layers import Dense
-    from kcore.optimizers import SGD
-
     np.random.seed(1)
     m = Sequential([Dense(8, activation="tanh", input_shape=(4,)), Dense(2, activation="sigmoid")])
     m.compile(SGD(lr=lr), loss, metrics=list(metrics))
