@@ -17,7 +17,7 @@ import numpy as np
 
 from kcore import backend as K
 from kcore.engine.network import Network
-from kcore.errors import KcoreWarning, SavedModelError
+from kcore.errors import KcoreWarning, SavedModelError, ShapeError
 from kcore.saving.files import may_write, reading, writing
 from kcore.saving.groups import has_names, member, read_array, read_names, text_attribute, write_array, write_names
 
@@ -168,7 +168,10 @@ class _LayerGroup:
         if isinstance(layer, Network):
             values = _in_order_of(layer, self.weight_names, values)
         version = text_attribute(self.parent, "keras_version", "1") or "1"
-        return layer.weights_from_file(values, version, text_attribute(self.parent, "backend"))
+        try:
+            return layer.weights_from_file(values, version, text_attribute(self.parent, "backend"))
+        except ShapeError as error:
+            raise _Mismatch(str(error)) from error
 
 
 def _in_order_of(network: Network, names: list[str], values: list[np.ndarray]) -> list[np.ndarray]:

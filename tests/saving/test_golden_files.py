@@ -17,29 +17,6 @@ MANIFEST = json.loads((FOLDER / "manifest.json").read_text())
 WITHOUT_CODE = [entry for entry in MANIFEST if entry["name"] != "lambda_bytecode"]
 OLD_LAYOUTS = json.loads((FOLDER / "old_layouts.json").read_text())["cases"]
 
-CUDNN = "weights of CuDNN layers and plain ones are not converted into each other yet"
-KERAS_1 = "weights of Keras 1 are not converted yet"
-
-#: What does not work yet. Strict: whoever makes an entry work takes it out of this table.
-GAPS = {
-    **{case["name"]: CUDNN for case in OLD_LAYOUTS if "CuDNN" in case["name"]},
-    **dict.fromkeys(
-        ["Keras 1: Conv1D", "Keras 1: Conv1D, th order", "Keras 1: Conv2D, channels_first",
-         "Keras 1: Conv2D, channels_first, Theano", "Keras 1: Conv2DTranspose", "Keras 1: Conv3D, channels_first",
-         "Keras 1: LSTM of 12 weights", "Keras 1: GRU of 9 weights", "Keras 1: ConvLSTM2D of 12 weights",
-         "Keras 1: Bidirectional LSTM"], KERAS_1),
-}  # fmt: skip
-
-
-def marked(records):
-    """The records as parameters of a test, those that do not work yet expected to fail."""
-    return [
-        pytest.param(one, id=one["name"], marks=[pytest.mark.xfail(reason=GAPS[one["name"]], strict=True)])
-        if one["name"] in GAPS
-        else pytest.param(one, id=one["name"])
-        for one in records
-    ]
-
 
 def assert_close(ours, golden, what, tolerance=1e-5):
     assert ours.shape == golden.shape, f"{what} has shape {ours.shape}, not {golden.shape}"
@@ -69,7 +46,7 @@ def check_predictions(model, name, letter):
         assert_close(ours, theirs, f"output {i}")
 
 
-@pytest.mark.parametrize("entry", marked(WITHOUT_CODE))
+@pytest.mark.parametrize("entry", WITHOUT_CODE, ids=lambda one: one["name"])
 def test_a_loaded_model_predicts_and_goes_on_training_as_the_original(entry, tmp_path):
     name = entry["name"]
     model = load_model(str(FOLDER / f"{name}.h5"), compile=entry["compiled"])
@@ -101,7 +78,7 @@ def test_bytecode_in_a_file_is_refused_unless_it_is_allowed():
     check_predictions(model, "lambda_bytecode", "p")
 
 
-@pytest.mark.parametrize("record", marked(OLD_LAYOUTS))
+@pytest.mark.parametrize("record", OLD_LAYOUTS, ids=lambda one: one["name"])
 def test_weights_of_other_layouts_are_converted(record, tmp_path):
     with np.load(FOLDER / "old_layouts.npz") as file:
         case = GoldenCase(record["name"], record, {key: file[key] for key in file.files})

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from kcore import backend as K
+from kcore import layers
 from kcore.engine import Input, Layer, Model, Sequential
-from kcore.errors import SavedModelError
+from kcore.errors import KcoreWarning, SavedModelError
 from kcore.layers import Dense, Dropout
 from kcore.saving import preprocess_weights_for_loading
 from kcore.saving.groups import HEADER_LIMIT, has_names, read_array, read_names, write_names
@@ -376,3 +377,20 @@ def test_read_array_of_a_group_inside_a_dataset(path):
         file["a"] = np.zeros(3)
         with pytest.raises(ValueError, match="'a/b' is missing"):
             read_array(file, "a/b", 100)
+
+
+@pytest.mark.parametrize("of_file, of_model", [("CuDNNGRU", "GRU"), ("GRU", "CuDNNGRU")])
+def test_a_gru_that_resets_before_the_product_does_not_take_the_weights_of_one_that_resets_after(
+    of_file, of_model, tmp_path
+):
+    """Converting them would give a model that computes something else."""
+    saved = Sequential([getattr(layers, of_file)(2, input_shape=(None, 3), name="rnn")])
+    saved.save_weights(str(tmp_path / "w.h5"))
+    model = Sequential([getattr(layers, of_model)(2, input_shape=(None, 3), name="rnn")])
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="reset"):
+        model.load_weights(str(tmp_path / "w.h5"))
+    with pytest.warns(KcoreWarning, match="Skipping"):
+        model.load_weights(str(tmp_path / "w.h5"), by_name=True, skip_mismatch=True)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

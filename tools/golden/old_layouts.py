@@ -99,10 +99,18 @@ def _record(
         path = Path(folder) / "old.h5"
         write_weights(path, built.name, [array.astype("float32") for _, array in drawn], version, backend)
         model.load_weights(str(path))
+    loaded = built.get_weights()
+    if backend == "theano":
+        loaded = [_correlation_kernel(array) for array in loaded]
     return {
         "name": name, "layer": layer, "input_shape": list(shape), "keras_version": version, "backend": backend,
-        "saved": [ref for ref, _ in drawn], "loaded": [store.keep(array) for array in built.get_weights()],
+        "saved": [ref for ref, _ in drawn], "loaded": [store.keep(array) for array in loaded],
     }  # fmt: skip
+
+
+def _correlation_kernel(array: np.ndarray) -> np.ndarray:
+    """Keras 2 flips the kernels of Theano, which computes true convolutions, along their window; tf-keras does not."""
+    return np.flip(array, axis=tuple(range(array.ndim - 2))) if array.ndim > 2 else array
 
 
 def _layer(layer: dict[str, Any]) -> Any:

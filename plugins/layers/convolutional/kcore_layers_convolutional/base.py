@@ -8,6 +8,7 @@ from kcore import activations, constraints, initializers, regularizers
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
+from kcore.saving.kernels import kernel_from_file
 from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, normalize_tuple
 
 _PARTS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
@@ -25,6 +26,8 @@ class Convolution(Layer):
     paddings: tuple[str, ...] = ("valid", "same")
     weight_parts: tuple[str, ...] = ("kernel", "bias")
     filters: Any  # an int; None in depthwise convolutions, where the input decides
+    theano_flips = True  # whether Theano, which convolves where others correlate, keeps the kernel flipped
+    transposed = False
     config_keys: tuple[str, ...] = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
 
     def __init__(self, settings: dict[str, Any], **kwargs: Any) -> None:
@@ -86,6 +89,17 @@ class Convolution(Layer):
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         """The shape of the kernel for this many input channels."""
         return (*self.kernel_size, channels, self.filters)
+
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        """Kernels of another backend, or in the orders of axes that Keras 1 had."""
+        backend = backend if self.theano_flips else None
+        first = self.data_format == "channels_first"
+        kernels = [tuple(weight.shape) for weight in self.weights if len(weight.shape) > 1]
+        converted = [
+            kernel_from_file(value, shape, keras_version, backend, first, self.transposed)
+            for value, shape in zip(weights, kernels)
+        ]
+        return [*converted, *weights[len(converted) :]]
 
     # --- computation --------------------------------------------------------------------------------------
     def convolve(self, inputs: Any) -> Any:

@@ -26,6 +26,7 @@ class DepthwiseConv2D(Convolution):
 
     rank = 2
     weight_parts = ("depthwise", "bias")
+    theano_flips = False  # Keras flips these itself when it computes on Theano
     config_keys = ("kernel_size", "strides", "padding", "depth_multiplier", "data_format")
 
     def __init__(
@@ -82,6 +83,7 @@ class _Separable(Convolution):
     """A depthwise convolution and then one of window 1 that mixes the channels."""
 
     weight_parts = ("depthwise", "pointwise", "bias")
+    theano_flips = False  # Keras flips these itself when it computes on Theano
     config_keys = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "depth_multiplier")
 
     def __init__(self, settings: dict[str, Any], **kwargs: Any) -> None:

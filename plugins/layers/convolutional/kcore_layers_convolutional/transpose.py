@@ -12,6 +12,7 @@ from kcore_layers_convolutional.base import Convolution
 class _Transposed(Convolution):
     """The gradient of a convolution with respect to its input, as a layer: it enlarges by `strides`."""
 
+    transposed = True
     config_keys = ("filters", "kernel_size", "strides", "padding", "data_format")
 
     def kernel_shape(self, channels: int) -> tuple[int, ...]:

@@ -7,9 +7,11 @@ from typing import Any
 from kcore import activations, regularizers
 from kcore import backend as K
 from kcore.engine import Layer
+from kcore.saving.kernels import kernel_from_file
 from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, normalize_tuple
 from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS
+from kcore_layers_recurrent.layouts import KERAS_1_LSTM, joined_gates
 from kcore_layers_recurrent.rnn import RNN
 from kcore_layers_recurrent.standard import CellSetting
 from kcore_layers_recurrent.support import clipped, dropout_masks, set_weight_settings, weight_config
@@ -223,3 +225,17 @@ class ConvLSTM2D(RNN):
         activity = {"activity_regularizer": regularizers.serialize(self.activity_regularizer)}
         own = weight_config(self.cell, _CELL_KEYS)
         return {**Layer.get_config(self), **self.sequence_config(), **own, **activity}
+
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        """Weights of another backend or of Keras 1, which has kernels and bias of each gate apart."""
+        first = self.data_format == "channels_first"
+        parts = self.kernel, self.recurrent_kernel
+        if len(weights) == 12:
+            shapes = [(*part.shape[:-1], self.filters) for part in parts] * 4
+            places = [place for gate in range(4) for place in (3 * gate, 3 * gate + 1)]
+        else:
+            shapes, places = [tuple(part.shape) for part in parts], [0, 1]
+        weights = list(weights)
+        for place, shape in zip(places[: len(weights)], shapes):
+            weights[place] = kernel_from_file(weights[place], shape, keras_version, backend, first)
+        return joined_gates(weights, KERAS_1_LSTM)

@@ -9,13 +9,16 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from kcore import backend as K
 from kcore import regularizers
 from kcore.engine import Layer
-from kcore.errors import MaskingError
+from kcore.errors import MaskingError, ShapeError
 from kcore.ops import recurrent
 from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS
+from kcore_layers_recurrent.layouts import cudnn_kernels, is_plain
 from kcore_layers_recurrent.rnn import RNN
 from kcore_layers_recurrent.support import set_weight_settings, weight_config
 
@@ -138,6 +141,21 @@ class CuDNNGRU(_CuDNNRNN):
         )  # fmt: skip
         return outputs, [h]
 
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        """Weights of a `CuDNNGRU`, or of a `GRU` with `reset_after`.
+
+        Raises:
+            ShapeError: weights of a `GRU` without `reset_after`.
+        """
+        if not is_plain(weights, 3, self.units):
+            return weights
+        if np.ndim(weights[2]) == 1:
+            raise ShapeError(
+                f"The file has the weights of a GRU with reset_after=False; layer {self.name} is a CuDNNGRU, whose "
+                "reset gate acts after the product and which computes something else. Make it a GRU."
+            )
+        return [*cudnn_kernels(weights, 3), weights[2].reshape(-1)]
+
 
 class CuDNNLSTM(_CuDNNRNN):
     """The LSTM of cuDNN (manual, 5.6.11). Its bias is ``(8 * units,)``: of the input, then of the state.
@@ -191,3 +209,9 @@ class CuDNNLSTM(_CuDNNRNN):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "unit_forget_bias": self.unit_forget_bias}
+
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        """Weights of a `CuDNNLSTM`, or of an `LSTM`, whose bias becomes two halves of itself."""
+        if not is_plain(weights, 4, self.units) or np.ndim(weights[2]) == 2:
+            return weights
+        return [*cudnn_kernels(weights, 4), np.tile(weights[2] / 2, 2)]

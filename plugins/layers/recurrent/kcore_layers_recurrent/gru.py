@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kcore import backend as K
+from kcore.errors import ShapeError
 from kcore.ops import recurrent
 from kcore_layers_recurrent.cell import WEIGHT_KEYS, Cell
+from kcore_layers_recurrent.layouts import KERAS_1_GRU, is_cudnn, joined_gates, plain_kernels
 from kcore_layers_recurrent.standard import CellSetting, StandardRNN, split_arguments
 from kcore_layers_recurrent.support import activation_name
 
@@ -159,3 +161,20 @@ class GRU(StandardRNN):
             reset_after=cell.reset_after, go_backwards=self.go_backwards, **masks,
         )  # fmt: skip
         return outputs, [h]
+
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        """Weights of a plain GRU, of a `CuDNNGRU`, or of Keras 1.
+
+        Raises:
+            ShapeError: weights of a `CuDNNGRU`, for a layer without `reset_after`.
+        """
+        weights = joined_gates(weights, KERAS_1_GRU)
+        if not is_cudnn(weights, 3, self.units):
+            return weights
+        if not self.reset_after:
+            raise ShapeError(
+                f"The file has the weights of a CuDNNGRU, whose reset gate acts after the product; layer {self.name} "
+                "is a GRU with reset_after=False, which computes something else. Make it GRU(..., reset_after=True, "
+                "recurrent_activation='sigmoid')."
+            )
+        return [*plain_kernels(weights, 3), weights[2].reshape(2, -1)]

@@ -8,6 +8,7 @@ from kcore import backend as K
 from kcore.ops import recurrent
 from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS, Cell
+from kcore_layers_recurrent.layouts import KERAS_1_LSTM, is_cudnn, joined_gates, plain_kernels
 from kcore_layers_recurrent.standard import CellSetting, StandardRNN, split_arguments
 from kcore_layers_recurrent.support import activation_name
 
@@ -141,3 +142,10 @@ class LSTM(StandardRNN):
             go_backwards=self.go_backwards, **masks,
         )  # fmt: skip
         return outputs, [h, c]
+
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        """Weights of a plain LSTM, of a `CuDNNLSTM` (whose two biases are added up), or of Keras 1."""
+        weights = joined_gates(weights, KERAS_1_LSTM)
+        if not is_cudnn(weights, 4, self.units):
+            return weights
+        return [*plain_kernels(weights, 4), weights[2].reshape(2, -1).sum(axis=0)]

@@ -182,6 +182,15 @@ class Bidirectional(Wrapper):
         self.forward_layer.set_weights(weights[:half])
         self.backward_layer.set_weights(weights[half:])
 
+    def weights_from_file(self, weights: list[Any], keras_version: str, backend: str | None) -> list[Any]:
+        half = len(weights) // 2
+        parts = (weights[:half], weights[half:])
+        converted = [
+            layer.weights_from_file(part, keras_version, backend)
+            for layer, part in zip(self._directions, parts, strict=True)
+        ]
+        return [weight for part in converted for weight in part]
+
     @property
     def losses(self) -> list[Any]:
         return [loss for layer in self._directions for loss in layer.losses] + self._losses
