@@ -27,6 +27,7 @@ DISTRIBUTIONS: frozenset[str] = frozenset(
         "kcore-losses",
         "kcore-metrics",
         "kcore-optimizers",
+        "kcore-preprocessing",
     ]
 )
 
@@ -250,5 +251,10 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "vgg16": "kcore-applications-vgg",
         "vgg19": "kcore-applications-vgg",
         "xception": "kcore-applications-xception",
+    },
+    "preprocessing": {
+        "image": "kcore-preprocessing",
+        "sequence": "kcore-preprocessing",
+        "text": "kcore-preprocessing",
     },
 }

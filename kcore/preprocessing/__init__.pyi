@@ -2,5 +2,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kcore_preprocessing import image as image
+from kcore_preprocessing import sequence as sequence
+from kcore_preprocessing import text as text
+
+__all__ = ["image", "sequence", "text"]
 
 def __getattr__(name: str) -> Any: ...  # other people's plugins

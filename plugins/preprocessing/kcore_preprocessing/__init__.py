@@ -1,0 +1,1 @@
+"""Preprocessing of sequences, texts and images; manual, chapter 6. Nothing is imported until it is used."""

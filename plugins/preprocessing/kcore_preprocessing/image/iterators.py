@@ -1,0 +1,187 @@
+"""Endless batches of augmented images, by index: `Sequence`s that any number of workers may read.
+
+What is drawn for a batch depends on the seed of the pass and the number of the batch only: not on the thread or
+process that makes it, nor on the order in which batches are asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import threading
+from typing import Any
+
+import numpy as np
+
+from kcore import backend as K
+from kcore.errors import ArgumentError, DataError, ShapeError
+from kcore.utils import Sequence
+from kcore_preprocessing.image.files import array_to_img, channel_axis
+
+_global_draws = threading.RLock()
+
+
+@contextlib.contextmanager
+def drawing_from(random: np.random.RandomState) -> Any:
+    """Code of users that draws from `np.random` draws from `random` instead."""
+    with _global_draws:
+        state = np.random.get_state()
+        np.random.set_state(random.get_state())
+        try:
+            yield
+        finally:
+            random.set_state(np.random.get_state())
+            np.random.set_state(state)
+
+
+class Iterator(Sequence):
+    """Base of iterators over images: `next(iterator)` gives batches without end, `iterator[i]` one of this pass.
+
+    Args:
+        n: number of images.
+        batch_size: images a batch; the last one of a pass may have fewer.
+        shuffle: a new order for each pass.
+        seed: None to draw one from `np.random` for each pass.
+
+    A subclass defines `_get_batches_of_transformed_samples(index_array, random)`.
+    """
+
+    def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None) -> None:
+        if batch_size < 1:
+            raise ArgumentError(f"batch_size is {batch_size}; expected at least 1")
+        self.n, self.batch_size, self.shuffle, self.seed = n, batch_size, shuffle, seed
+        self.batch_index = 0
+        self.total_batches_seen = 0
+        self.lock = threading.Lock()
+        self._begin_pass()
+
+    def __len__(self) -> int:
+        return -(-self.n // self.batch_size)
+
+    def __getitem__(self, index: int) -> Any:
+        count = len(self)
+        if not -count <= index < count:
+            raise IndexError(f"batch {index} was asked for; there are {count}")
+        return self._batch(index % count)
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        with self.lock:
+            if self.n < 1:
+                raise DataError(f"{type(self).__name__} has no images")
+            if self.batch_index >= len(self):
+                self._end_pass()
+            index, self.batch_index = self.batch_index, self.batch_index + 1
+            made = self._draws(index)
+        return self._get_batches_of_transformed_samples(*made)
+
+    def next(self) -> Any:
+        """The next batch."""
+        return next(self)
+
+    def reset(self) -> None:
+        """Start the present pass again."""
+        with self.lock:
+            self.batch_index = 0
+
+    def on_epoch_end(self) -> None:
+        """Begin the next pass."""
+        with self.lock:
+            self._end_pass()
+
+    def _batch(self, index: int) -> Any:
+        with self.lock:
+            made = self._draws(index)
+        return self._get_batches_of_transformed_samples(*made)
+
+    def _end_pass(self) -> None:
+        self.total_batches_seen += len(self)
+        self.batch_index = 0
+        self._begin_pass()
+
+    def _begin_pass(self) -> None:
+        # The generator of the pass's first batch makes the order first.
+        base = np.random.randint(2**31 - 1) if self.seed is None else self.seed + self.total_batches_seen
+        self._base = int(base)
+        self._first = np.random.RandomState(self._base % 2**32)
+        self.index_array = self._first.permutation(self.n) if self.shuffle else np.arange(self.n)
+
+    def _draws(self, index: int) -> tuple[np.ndarray, np.random.RandomState]:
+        """Which images are in a batch, and the generator of its random numbers."""
+        random = np.random.RandomState((self._base + index) % 2**32)
+        if index == 0:
+            random.set_state(self._first.get_state())
+        return self.index_array[index * self.batch_size : (index + 1) * self.batch_size], random
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: np.random.RandomState) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define _get_batches_of_transformed_samples")
+
+    # Threads need a lock of their own process.
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.lock = threading.Lock()
+
+
+def save_batch(batch: np.ndarray, names: Any, folder: str, prefix: str, data_format: str, file_format: str) -> None:
+    """Write the images of a batch as pictures, to look at."""
+    for name, image in zip(names, batch):
+        picture = array_to_img(image, data_format, scale=True)
+        path = os.path.join(folder, f"{prefix}_{name}_{secrets.token_hex(4)}.{file_format}")
+        picture.save(path, format="jpeg" if file_format == "jpg" else file_format)
+
+
+class NumpyArrayIterator(Iterator):
+    """Batches of an array of images; see `ImageDataGenerator.flow`."""
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        image_data_generator: Any,
+        batch_size: int = 32,
+        shuffle: bool = False,
+        seed: int | None = None,
+        data_format: str | None = None,
+        save_to_dir: str | None = None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        sample_weight: Any = None,
+    ) -> None:
+        x = np.asarray(x)
+        y = None if y is None else np.asarray(y)
+        sample_weight = None if sample_weight is None else np.asarray(sample_weight)
+        for name, other in (("y", y), ("sample_weight", sample_weight)):
+            if other is not None and len(other) != len(x):
+                raise DataError(f"x has {len(x)} images and {name} {len(other)} entries; expected the same number")
+        if x.ndim != 4:
+            raise ShapeError(
+                f"x has the shape {x.shape}; expected images of rank 4: (samples, rows, cols, channels). "
+                "For gray images add an axis: x[..., None]",
+                shapes=(x.shape,),
+            )
+        first, last = image_data_generator._part(subset)
+        part = slice(int(len(x) * first), int(len(x) * last))
+        self.x, self.y = x[part], None if y is None else y[part]
+        self.sample_weight = None if sample_weight is None else sample_weight[part]
+        self.image_data_generator = image_data_generator
+        self.data_format = data_format or image_data_generator.data_format
+        channel_axis(self.data_format)
+        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        super().__init__(len(self.x), batch_size, shuffle, seed)
+
+    def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: np.random.RandomState) -> Any:
+        images = self.x[index_array].astype(K.floatx())
+        batch = self.image_data_generator._augmented(images, random)
+        if self.save_to_dir:
+            save_batch(batch, index_array, self.save_to_dir, self.save_prefix, self.data_format, self.save_format)
+        if self.y is None and self.sample_weight is None:
+            return batch
+        rest = [self.y[index_array] if self.y is not None else None]
+        return (batch, *rest, *([] if self.sample_weight is None else [self.sample_weight[index_array]]))
