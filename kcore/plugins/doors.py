@@ -110,8 +110,18 @@ def lazy_names(module_name: str, table: dict[str, str]) -> tuple[Getattr, Dir]:
         vars(module)[name] = value
         return value
 
+    def resolve(name: str) -> Any:
+        try:
+            return get_attribute(name)
+        except AttributeError:
+            raise ModuleNotFoundError(f"No module named '{module_name}.{name}'", name=f"{module_name}.{name}") from None
+
     def directory() -> list[str]:
         return sorted({*vars(module), *table})
+
+    # As a door: `from kcore.models.Model import from_config` asks the finder.
+    module.__dict__.setdefault("__path__", [])
+    module.__dict__[RESOLVER] = resolve
 
     return get_attribute, directory
 

@@ -2,6 +2,7 @@
 
 - `import kcore.datasets.mnist`: a plugin's module under the core's name; the door resolves it.
 - `import kcore.engine.topology`: an old import path (`old_paths.py`).
+- `from kcore.layers.Lambda import from_config`: a class as the last part of a path; it stands for itself.
 - `from kcore.layers import Dense` where nothing has `Dense`: Python asks for a module of that name,
   and the answer is an ImportError that says what to install.
 
@@ -43,6 +44,8 @@ class KcoreFinder:
             # folder would load a second copy.
             real_name = f"{parent.__name__}.{name}"
             return _spec(fullname, _Alias(lambda: importlib.import_module(real_name)))
+        if not isinstance(parent, ModuleType):
+            return None  # below a class there are attributes, no modules
         resolve = vars(parent).get(RESOLVER)
         if fullname not in OLD_PATHS and resolve is None:
             return None
@@ -64,6 +67,8 @@ def _spec_of_plugin_module(fullname: str, resolve: Callable[[str], Any], name: s
         found = resolve(name)  # must not enter the module into sys.modules: Python would load it again
     except NotInstalledError as error:
         raise error.for_import() from None
+    if isinstance(found, type):
+        return _spec(fullname, _Class(found))
     if not isinstance(found, ModuleType):
         package = fullname.rpartition(".")[0]
         raise ModuleNotFoundError(f"{fullname} is not a module; use: from {package} import {name}")
@@ -87,6 +92,22 @@ class _Alias:
         # The import system hands out what stands in sys.modules afterwards, so that the plugin's
         # module keeps its own name, spec and loader.
         enter(module.__name__, self._target())
+
+
+class _Class:
+    """Lets a class stand for itself in `sys.modules`, so that its methods can be imported from its path.
+
+    The class stays the attribute of its module that it was: Python sets the attribute to what it finds there.
+    """
+
+    def __init__(self, found: type) -> None:
+        self._found = found
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        enter(module.__name__, self._found)
 
 
 class _OldPath:
@@ -120,10 +141,10 @@ def _sources(old_path: str) -> list[ModuleType]:
     return [importlib.import_module(name) for name in OLD_PATHS[old_path]]
 
 
-def enter(fullname: str, module: ModuleType) -> None:
-    """Makes a module importable under a second name."""
+def enter(fullname: str, found: ModuleType | type) -> None:
+    """Makes a module, or a class, importable under a second name."""
     _aliases.add(fullname)
-    sys.modules[fullname] = module
+    sys.modules[fullname] = found  # type: ignore[assignment]
 
 
 def forget_aliases() -> None:

@@ -152,10 +152,12 @@ def test_a_missing_module_is_an_import_error_that_says_what_to_install(site, mon
         from kcore.datasets.cows import load_data  # noqa: F401
 
 
-def test_a_name_is_no_module(site):
-    site.plugin("zoo", Zebra=CLASS)
-    with pytest.raises(ModuleNotFoundError, match=r"from kcore\.layers import Zebra"):
-        importlib.import_module("kcore.layers.Zebra")
+def test_a_function_is_no_module_and_a_class_stands_for_itself(site):
+    site.plugin("zoo", Zebra=CLASS, gallop="lambda x: x")
+    with pytest.raises(ModuleNotFoundError, match=r"from kcore\.layers import gallop"):
+        importlib.import_module("kcore.layers.gallop")
+    found = importlib.import_module("kcore.layers.Zebra")
+    assert found is kcore.layers.Zebra and isinstance(found, type)
 
 
 def test_an_alias_is_forgotten_when_its_plugin_is_gone(site):
