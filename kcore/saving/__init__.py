@@ -14,6 +14,7 @@ _NAMES = {
     "func_load": "kcore.saving.bytecode:func_load",
     "function_config": "kcore.saving.bytecode:function_config",
     "function_from_config": "kcore.saving.bytecode:function_from_config",
+    "inspect_file": "kcore.saving.inspection:inspect_file",
     "load_model": "kcore.saving.model:load_model",
     "load_weights": "kcore.saving.weights:load_weights",
     "model_from_config": "kcore.saving.architecture:model_from_config",

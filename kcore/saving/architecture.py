@@ -90,7 +90,7 @@ def model_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
             "`Sequential.from_config(config)`?"
         )
     try:
-        if _count_layers(config) > MOST_LAYERS:
+        if count_layers(config) > MOST_LAYERS:
             raise SavedModelError(f"The description of the model has more than {MOST_LAYERS} layers.")
         return deserialize(translate(config), custom_objects)
     except RecursionError:
@@ -103,7 +103,7 @@ def model_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
         ) from error
 
 
-def _count_layers(config: Any) -> int:
+def count_layers(config: Any) -> int:
     """How many layers a description lists, those of nested models included."""
     count, todo = 0, [config]
     while todo and count <= MOST_LAYERS:

@@ -112,6 +112,24 @@ def member(group: Any, path: str, kind: type) -> Any:
     return found
 
 
+def checked_dataset(group: Any, path: str) -> Any:
+    """A data set of numbers that are in this file.
+
+    # Raises
+        ValueError: missing, not numbers, or kept in another file.
+    """
+    dataset = member(group, path, h5py.Dataset)
+    if dataset.dtype.kind not in "fiub":
+        raise SavedModelError(f"'{path}' in {group.name} of the file should hold numbers, but holds {dataset.dtype}.")
+    if dataset.is_virtual or dataset.external:
+        raise SavedModelError(
+            f"'{path}' in {group.name} of the file keeps its values in another file, which is not read."
+        )
+    if dataset.shape is None:
+        raise SavedModelError(f"'{path}' in {group.name} of the file is empty.")
+    return dataset
+
+
 def read_array(group: Any, path: str, most_bytes: int) -> np.ndarray:
     """The numbers of a data set.
 
@@ -123,14 +141,8 @@ def read_array(group: Any, path: str, most_bytes: int) -> np.ndarray:
     # Raises
         ValueError: missing, not numbers, kept in another file, or too large.
     """
-    dataset = member(group, path, h5py.Dataset)
-    if dataset.dtype.kind not in "fiub":
-        raise SavedModelError(f"'{path}' in {group.name} of the file should hold numbers, but holds {dataset.dtype}.")
-    if dataset.is_virtual or dataset.external:
-        raise SavedModelError(
-            f"'{path}' in {group.name} of the file keeps its values in another file, which is not read."
-        )
-    if dataset.shape is None or dataset.size * dataset.dtype.itemsize > most_bytes:
+    dataset = checked_dataset(group, path)
+    if dataset.size * dataset.dtype.itemsize > most_bytes:
         raise SavedModelError(
             f"'{path}' in {group.name} of the file has shape {dataset.shape} ({dataset.dtype}), more than fits here."
         )
