@@ -11,7 +11,7 @@ What was measured (benchmarks/README.md has the table) and made the rules here:
 - With few input channels (a stem on RGB images) that product would be a few columns wide, far below peak. There the
   product goes the other way, kernel @ g^T, and its rows are added into planes of the input.
 - A 1x1 kernel needs no patches at all.
-- 3x3 kernels between many channels are convolved in a transformed domain: `winograd.py`.
+- 3x3 kernels are convolved in a transformed domain where that takes less time: `winograd.py`, which has the costs.
 - Partial sums of the kernel's gradient belong to fixed ranges of blocks, so that equal runs are equal to the bit.
 """
 
@@ -86,7 +86,7 @@ def conv_kernel_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     window = attrs_window(attrs, x.shape[1:-1], attrs["kernel_size"])
     dw = outs[0].reshape(-1, g.shape[-1])
     x5, g5 = expand(x), expand(g)
-    if winograd.applies(window, x5, g5):
+    if winograd.applies(window, x5, g5, for_kernel=True):
         return winograd.reduce(ctx, x5, g5, dw, window)
     blocks = cut(g5.shape, _positions(window.taps * x.shape[-1] * x.itemsize, g5))
     patches = _patches(ctx, x5, window, g5.shape[:4], blocks)
