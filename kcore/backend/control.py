@@ -67,7 +67,7 @@ def _pairs(updates: Iterable[Any]) -> Iterable[tuple[Variable, Tensor]]:
     for item in updates:
         if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], Variable):
             variable, value = item
-            yield variable, value if isinstance(value, Tensor) else make_constant(value, dtype=variable.dtype)
+            yield item if isinstance(value, Tensor) else (variable, make_constant(value, dtype=variable.dtype))
         elif isinstance(item, (list, tuple)):
             yield from _pairs(item)
         else:

@@ -18,7 +18,7 @@ from kcore.graph import placeholder as make_placeholder
 from kcore.ops.creation import full, full_like
 from kcore.runtime.devices import current_device
 from kcore.runtime.evaluate import evaluate
-from kcore.runtime.variable import Variable
+from kcore.runtime.variable import Update, Variable
 
 __all__ = [
     "arange",
@@ -51,8 +51,6 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
-
-Update = tuple[Variable, Tensor]
 
 
 def _dtype(dtype: Any) -> str:
@@ -324,31 +322,49 @@ def batch_set_value(tuples: Iterable[tuple[Variable, Any]]) -> None:
 
 
 def update(x: Variable, new_x: Any) -> Update:
-    """The update of `x` to `new_x`, for the list of updates of a `function`."""
+    """The update of `x` to `new_x`, for the list of updates of a `function`.
+
+    Raises:
+        ValueError: `x` is no variable, or `new_x` has another shape.
+    """
     _require_variable("update", x)
-    new = new_x if isinstance(new_x, Tensor) else make_constant(new_x, dtype=x.dtype)
-    new = O.cast(new, x.dtype)
-    if len(new.shape) != len(x.shape) or any(n is not None and n != d for n, d in zip(new.shape, x.shape, strict=True)):
-        raise ShapeError(f"variable {x.name!r} of shape {x.shape} cannot be updated to {new.spec}")
-    return x, new
+    return Update(x, _new_value(x, new_x))
 
 
 def update_add(x: Variable, increment: Any) -> Update:
-    """The update of `x` to ``x + increment``."""
-    _require_variable("update_add", x)
-    return update(x, x + increment)
+    """The update of `x` to ``x + increment``. Several of one variable in one function add up."""
+    return _stepwise("update_add", x, lambda current: current + increment)
 
 
 def update_sub(x: Variable, decrement: Any) -> Update:
-    """The update of `x` to ``x - decrement``."""
-    _require_variable("update_sub", x)
-    return update(x, x - decrement)
+    """The update of `x` to ``x - decrement``. Several of one variable in one function add up."""
+    return _stepwise("update_sub", x, lambda current: current - decrement)
 
 
 def moving_average_update(x: Variable, value: Any, momentum: float) -> Update:
-    """The update of `x` to ``momentum * x + (1 - momentum) * value``."""
-    _require_variable("moving_average_update", x)
-    return update(x, x - (x - value) * (1.0 - momentum))
+    """The update of `x` to ``momentum * x + (1 - momentum) * value``.
+
+    Several of one variable in one function follow each other, as of a batch normalization that two inputs share.
+    There is no correction for the value that `x` starts with: see the decisions in docs/architecture.md.
+
+    Args:
+        x: a variable.
+        value: a tensor of its shape.
+        momentum: the weight of the past, in ``[0, 1]``.
+    """
+    return _stepwise("moving_average_update", x, lambda current: current - (current - value) * (1.0 - momentum))
+
+
+def _stepwise(function: str, x: Variable, step: Callable[[Tensor], Tensor]) -> Update:
+    _require_variable(function, x)
+    return Update(x, _new_value(x, step(x)), lambda current: _new_value(x, step(current)))
+
+
+def _new_value(x: Variable, value: Any) -> Tensor:
+    new = O.cast(value if isinstance(value, Tensor) else make_constant(value, dtype=x.dtype), x.dtype)
+    if len(new.shape) != len(x.shape) or any(n is not None and n != d for n, d in zip(new.shape, x.shape, strict=True)):
+        raise ShapeError(f"variable {x.name!r} of shape {x.shape} cannot be updated to {new.spec}")
+    return new
 
 
 def _require_variable(function: str, x: Any) -> None:

@@ -13,7 +13,6 @@ def compile_plan(graph: Graph) -> Plan:
     kept = [*graph.outputs, *(value for _, value in graph.updates)]
     instructions = schedule(graph.nodes(), kept, skip=ROOT_KINDS)
     memory = MemoryPlan(instructions, graph.outputs, graph.updates)
-    direct = {graph.updates[i][1].key: graph.updates[i][0] for i in memory.in_variables}
     updated = {variable.key for variable, _ in graph.updates}
     copies = []
     for i, (variable, value) in enumerate(graph.updates):
@@ -22,4 +21,6 @@ def compile_plan(graph: Graph) -> Plan:
         # A new value that is read from another updated variable must be saved before that one changes.
         staged = memory.root.get(value.key, value.key) in updated
         copies.append((variable, value, staged))
-    return Plan(graph.inputs, graph.outputs, memory.instructions, memory.places, memory.arena_bytes, copies, direct)
+    return Plan(
+        graph.inputs, graph.outputs, memory.instructions, memory.places, memory.arena_bytes, copies, memory.direct
+    )

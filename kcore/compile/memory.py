@@ -26,6 +26,7 @@ class MemoryPlan:
         instructions: those that compute something (views need none).
         arena_bytes: size of the arena.
         in_variables: indices of the updates whose value is written straight into the variable.
+        direct: the values that are computed in the memory of a variable, with the variable.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class MemoryPlan:
         self._slot_start: list[int] = []
         self._slot_bytes: list[int] = []
         self.in_variables: set[int] = set()
+        self.direct: dict[Key, Tensor] = {}
         variable_of = self._updates_in_place(outputs, updates)
         for position, instruction in enumerate(self.instructions):
             self._place_results(position, instruction, variable_of)
@@ -109,7 +111,27 @@ class MemoryPlan:
                 last == position and overwritable(self.instructions[position], value.key, variable.key, self._root)
             ):
                 chosen[value.key] = (variable, i)
+                self._extend_back(value.key, position, made_at, chosen)
         return chosen
+
+    def _extend_back(
+        self, key: Key, position: int, made_at: dict[Key, int], chosen: dict[Key, tuple[Tensor, int]]
+    ) -> None:
+        """Compute what the new value of a variable is made of right in the variable too, where one is written over
+        the other: ``scatter_add(momentum * m, ...)`` for `m` then needs no memory for the product."""
+        variable, index = chosen[key]
+        for t in self.instructions[position].reads():
+            made = made_at.get(t.key)
+            if made is None or t.key in chosen or t.spec != variable.spec or self._last_read[t.key] != position:
+                continue
+            last = self._last_read.get(variable.key, -1)
+            free = last < made or (
+                last == made and overwritable(self.instructions[made], t.key, variable.key, self._root)
+            )
+            if free and overwritable(self.instructions[position], key, t.key, self._root):
+                chosen[t.key] = (variable, index)
+                self._extend_back(t.key, made, made_at, chosen)
+                return
 
     # -- slots -----------------------------------------------------------------------------------------
     def _place_results(
@@ -123,6 +145,7 @@ class MemoryPlan:
                 self.root[key] = variable.key
                 self.places.setdefault(variable.key, Place("variable"))
                 self.in_variables.add(index)
+                self.direct[key] = variable
                 continue
             end = self._last_read.get(key, position)
             victim = self._dying_operand(position, instruction, key, taken)

@@ -105,6 +105,35 @@ class GatherGrad(Op):
 
 
 @register
+class ScatterAdd(Op):
+    """`x`, to which each row of `g` is added at its index: ``x + gather_grad(g, indices)`` without the zeros.
+
+    Nothing builds it but the rewrites of `kcore.ops.rows`. In place it touches only the rows that are named.
+    """
+
+    name = "scatter_add"
+    inplace = (0,)
+
+    def infer(self, x: Spec, g: Spec, indices: Spec) -> Spec:  # type: ignore[override]
+        require_integer(self.name, indices)
+        if g.ndim != indices.ndim + x.ndim - 1 or g.dtype != x.dtype:
+            raise ShapeError(
+                f"scatter_add: rows {g} at indices {indices} do not fit {x}", shapes=(x.shape, g.shape), op=self.name
+            )
+        return x
+
+    def vjp(self, node: Node, gg: Tensor) -> Grads:  # type: ignore[override]
+        return [gg, apply("gather", gg, node.inputs[2]), None]
+
+    def kernel(self, xp: Any, out: Any, x: Any, g: Any, indices: Any) -> None:  # type: ignore[override]
+        out[...] = x
+        xp.add.at(out, indices, g)
+
+    def cost(self, ins: Sequence[Spec], outs: Sequence[Spec], attrs: dict[str, Any]) -> int:
+        return ins[1].size
+
+
+@register
 class OneHot(Op):
     """A vector of `classes` elements for each index: 1 at the index, 0 elsewhere (and for indices out of range)."""
 

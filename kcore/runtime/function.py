@@ -17,7 +17,7 @@ from kcore.runtime.device import Device
 from kcore.runtime.devices import current_device
 from kcore.runtime.evaluate import evaluate, fold_node
 from kcore.runtime.executor import Instance
-from kcore.runtime.variable import Variable
+from kcore.runtime.variable import Variable, combined
 
 MAX_PLANS = 32  # plans of a function: the least recently used is dropped
 MAX_IDLE = 4  # idle instances (memory) that a plan keeps for its next callers
@@ -68,7 +68,8 @@ class Function:
         inputs: tensors to be given at each call; placeholders, or any tensors, which are then cut off from what
             they depend on. The learning phase may be among them.
         outputs: tensors to compute.
-        updates: pairs of a variable and its new value; all are computed from the values before the call.
+        updates: pairs of a variable and its new value; all are computed from the values before the call. Several of
+            one variable are carried out in order (see `kcore.runtime.variable.Update`).
         name: for messages.
     """
 
@@ -82,8 +83,7 @@ class Function:
         self.name = name
         self.inputs = list(inputs)
         self.outputs = list(outputs)
-        # One variable, one new value: where a list names a variable twice, the last pair holds.
-        self.updates = list({variable.key: (variable, value) for variable, value in updates}.values())
+        self.updates = combined(updates)
         self.device = current_device()
         self._phase_at = next((i for i, t in enumerate(self.inputs) if t.node.op.name == "learning_phase"), None)
         self._tensors = [t for t in self.inputs if t.node.op.name != "learning_phase"]

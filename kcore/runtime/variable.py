@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kcore import dtypes
@@ -112,6 +113,49 @@ class Variable(Tensor):
 
     def __repr__(self) -> str:
         return f"<kcore.Variable {self.name!r} {self.spec}>"
+
+
+class Update(tuple[Variable, Tensor]):
+    """The pair of a variable and its new value, for the updates of a function.
+
+    Attributes:
+        step: how the new value follows from the value before it; None for an assignment. Several updates of one
+            variable in one function are carried out in the order of the list: each continues from the value that the
+            one before it left, while everything else that they read is as it was before the call.
+    """
+
+    step: Callable[[Tensor], Tensor] | None
+
+    def __new__(cls, variable: Variable, value: Tensor, step: Callable[[Tensor], Tensor] | None = None) -> Update:
+        self = super().__new__(cls, (variable, value))
+        self.step = step
+        return self
+
+
+def combined(updates: Iterable[tuple[Variable, Tensor]]) -> list[tuple[Variable, Tensor]]:
+    """One new value for each variable: those of several updates one after the other.
+
+    Warns where an assignment makes an update before it pointless.
+    """
+    seen: set[int] = set()
+    values: dict[Any, tuple[Variable, Tensor]] = {}
+    for update in updates:
+        if id(update) in seen:  # a layer's list and its model's can both hold it
+            continue
+        seen.add(id(update))
+        variable, value = update
+        before = values.get(variable.key)
+        step = getattr(update, "step", None)
+        if before is not None and step is not None:
+            value = step(before[1])
+        elif before is not None and before[1].key != value.key:
+            warnings.warn(
+                f"variable {variable.name!r} is given two new values in one function, and the last one holds. Leave "
+                "one out, or use K.update_add, K.update_sub or K.moving_average_update, which add to each other",
+                stacklevel=4,
+            )
+        values[variable.key] = (variable, value)
+    return list(values.values())
 
 
 _VARIABLE = get_op("variable")

@@ -289,6 +289,13 @@ case(
     ("gather", "gather_grad"),
 )
 case(
+    "scatter_add",
+    lambda x, g, i: apply("scatter_add", x, g, i),
+    (normal(4, 2), normal(2, 2, 2), np.array([[0, 3], [3, -1]], "int32")),
+    lambda x, g, i: np.stack([x[0] + g[0, 0], x[1], x[2], x[3] + g[0, 1] + g[1, 0] + g[1, 1]]),
+    "scatter_add",
+)
+case(
     "one_hot",
     lambda i: O.one_hot(i, 3),
     np.array([[0, 2], [1, 5]], "int32"),

@@ -60,12 +60,6 @@ def test_new_values_are_written_straight_into_the_variable():
     np.testing.assert_array_equal(v.get(), np.ones(1 << 15))
 
 
-def test_the_last_of_two_updates_of_a_variable_holds():
-    v = variable([1.0])
-    function([], [], updates=[(v, v + 1.0), (v, v * 10.0)])([])
-    np.testing.assert_array_equal(v.get(), [10])
-
-
 def test_variables_are_drawn_when_first_read():
     calls = []
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from kcore import dtypes
 from kcore.errors import DTypeError
 from kcore.graph import Node, Spec, Tensor, apply, constant, register
+from kcore.ops import rows
 from kcore.ops.common import broadcast_shapes, float_of, unbroadcast
 from kcore.ops.creation import fill_value
 from kcore.ops.elementwise.base import Binary, drop_broadcasts, if_same
@@ -34,7 +36,8 @@ class Add(Binary):
             return same
         if b.node.op.name == "negative" and dtypes.is_float(b.dtype):
             return apply("subtract", a, b.node.inputs[0])
-        return drop_broadcasts(node)
+        found = rows.added(node)
+        return drop_broadcasts(node) if found is None else found
 
 
 @register
@@ -60,7 +63,8 @@ class Subtract(Binary):
             return same
         if b.node.op.name == "negative" and dtypes.is_float(b.dtype):
             return apply("add", a, b.node.inputs[0])
-        return drop_broadcasts(node)
+        found = rows.added(node, -1)
+        return drop_broadcasts(node) if found is None else found
 
 
 @register
@@ -87,6 +91,9 @@ class Multiply(Binary):
                 return -same
         if a.key == b.key and dtypes.is_float(a.dtype):
             return apply("square", a)
+        for table, other in ((b, a), (a, b)):
+            if (found := rows.scaled(node, partial(apply, "multiply", other), table, other)) is not None:
+                return found
         return drop_broadcasts(node)
 
 
@@ -115,7 +122,8 @@ class Divide(Binary):
             return same
         if value and _is_power_of_two(value) and dtypes.is_float(a.dtype):
             return a * constant(1 / value, dtype=b.dtype if dtypes.is_float(b.dtype) else a.dtype)
-        return drop_broadcasts(node)
+        found = rows.scaled(node, lambda g: g / b, a, b)
+        return drop_broadcasts(node) if found is None else found
 
 
 def _is_power_of_two(value: float) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from kcore import dtypes
 from kcore.errors import DTypeError
 from kcore.graph import Node, Op, Spec, Tensor, apply, register
+from kcore.ops import rows
 from kcore.ops.elementwise.base import Unary, UnaryFloat, if_same
 
 Grads = Sequence["Tensor | None"]
@@ -38,7 +39,7 @@ class Negative(Unary):
         if inner.op.name == "subtract":
             a, b = inner.inputs
             return b - a
-        return None
+        return rows.scaled(node, lambda g: -g, node.inputs[0])
 
 
 @register

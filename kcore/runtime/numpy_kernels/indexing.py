@@ -30,22 +30,47 @@ def gather(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
 
 @numpy_kernel("gather_grad")
 def gather_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
-    """Rows of one index are brought together by sorting and summed in one call: many times faster than adding each
-    row to its place."""
     (g, indices), (out,) = ins[:2], outs
-    count = indices.size
-    starts_new = np.ones(count, bool)
+    sums = _row_sums(g, indices, out)
 
     def run() -> None:
         out.fill(0)
-        if not count:
-            return
+        if indices.size:
+            rows, totals = sums()
+            out[rows] = totals
+
+    return run
+
+
+@numpy_kernel("scatter_add")
+def scatter_add(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
+    (x, g, indices), (out,) = ins, outs
+    sums = _row_sums(g, indices, out)
+    in_place = out.__array_interface__["data"] == x.__array_interface__["data"]
+
+    def run() -> None:
+        if not in_place:
+            np.copyto(out, x)
+        if indices.size:
+            rows, totals = sums()
+            out[rows] += totals
+
+    return run
+
+
+def _row_sums(g: Any, indices: Any, out: Any) -> Callable[[], tuple[Any, Any]]:
+    """The call that gives the distinct indices and the sums of their rows. Rows of one index are brought together by
+    sorting and summed in one call: many times faster than adding each row to its place."""
+    count = indices.size
+    starts_new = np.ones(count, bool)
+
+    def run() -> tuple[Any, Any]:
         flat = indices.reshape(-1) % out.shape[0]
         order = np.argsort(flat, kind="stable")
         ordered = flat[order]
         np.not_equal(ordered[1:], ordered[:-1], out=starts_new[1:])
         starts = np.flatnonzero(starts_new)
-        out[ordered[starts]] = np.add.reduceat(g.reshape((count, *out.shape[1:]))[order], starts, axis=0)
+        return ordered[starts], np.add.reduceat(g.reshape((count, *out.shape[1:]))[order], starts, axis=0)
 
     return run
 
