@@ -73,7 +73,11 @@ class SequenceEnqueuer:
             timeout: seconds to wait for threads that are inside the user's code; 5 by default.
         """
         self._running = False
-        self._stop_workers(timeout)
+        try:
+            self._stop_workers(timeout)
+        except BaseException:  # Ctrl-C, while waiting for a worker
+            self._stop_workers(timeout)
+            raise
 
     def get(self) -> Generator[Any, None, None]:
         """The batches, in order; with an error in a worker, that error, after which nothing runs any more."""
@@ -102,18 +106,18 @@ class SequenceEnqueuer:
         # Processes come first: forking is safest while there are few threads.
         self._processes = processes
         self._pool = Pool(size)
+        self._pool.start()
 
     def _stop_workers(self, timeout: float | None = None) -> None:
         while self._pending:
             self._pending.pop().cancel()
-        processes, pool = self._processes, self._pool
+        if self._processes is not None:
+            self._processes.terminate()
+        if self._pool is not None:
+            self._pool.stop(timeout)
+        if self._processes is not None:
+            self._processes.close()
         self._processes = self._pool = None
-        if processes is not None:
-            processes.terminate()
-        if pool is not None:
-            pool.stop(timeout)
-        if processes is not None:
-            processes.close()
 
     def _submit(self, function: Callable[..., Any], *args: Any) -> None:
         assert self._pool is not None

@@ -39,12 +39,19 @@ class Pool:
         size: number of threads.
         name: prefix of their names.
 
-    They are daemons: one that hangs in the user's code does not keep the program from ending.
+    They are daemons: one that hangs in the user's code does not keep the program from ending. They end with the pool,
+    also where nobody came to call `stop`: an interrupt can arrive anywhere.
     """
 
     def __init__(self, size: int, name: str = "kcore-data") -> None:
         self._tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, name=f"{name}-{i}", daemon=True) for i in range(size)]
+        # The threads know the queue, not the pool, which otherwise would never be forgotten.
+        self._threads = [
+            threading.Thread(target=_serve_tasks, args=(self._tasks,), name=f"{name}-{i}", daemon=True)
+            for i in range(size)
+        ]
+
+    def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
@@ -55,22 +62,30 @@ class Pool:
 
     def stop(self, timeout: float | None = None) -> None:
         """Let every thread end after its present call; wait for them, but not for ever."""
-        for _ in self._threads:
-            self._tasks.put(None)
+        self._tell_to_end()
         deadline = time.monotonic() + (_JOIN_SECONDS if timeout is None else timeout)
         for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _serve(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            future, function, args = task
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(function(*args))
-            except BaseException as error:  # raised again where the result is asked for
-                future.set_exception(error)
-            del task, future, args  # a waiting thread must not keep the last batch alive
+    def _tell_to_end(self) -> None:
+        for _ in self._threads:
+            self._tasks.put(None)
+
+    __del__ = _tell_to_end
+
+
+def _serve_tasks(tasks: queue.SimpleQueue[Any]) -> None:
+    """The life of a thread of a pool."""
+    while (task := tasks.get()) is not None:
+        future, function, args = task
+        if not future.set_running_or_notify_cancel():
+            continue
+        try:
+            future.set_result(function(*args))
+        except BaseException as error:  # raised again where the result is asked for
+            future.set_exception(error)
+        del task, future, function, args  # a waiting thread must not keep the last batch alive
 
 
 class ProcessWorkers:
@@ -89,13 +104,16 @@ class ProcessWorkers:
     def __init__(
         self, function: Callable[[Any, Any], Any], source: Any, size: int, seeds: list[int | None] | None = None
     ) -> None:
-        self._folder = make_folder()
         self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
         self._all: list[_Process] = []
+        self._folder = ""
         try:
+            self._folder = make_folder()
             for i in range(size):
-                self._all.append(_Process(function, source, self._folder, seeds[i] if seeds else None))
-                self._idle.put(self._all[-1])
+                process = _Process(function, source, self._folder, seeds[i] if seeds else None)
+                self._all.append(process)  # before it starts: an interrupt may come right after
+                process.start()
+                self._idle.put(process)
         except BaseException:
             self.terminate()
             self.close()
@@ -118,7 +136,12 @@ class ProcessWorkers:
         """Free what `terminate` left; called when no thread is inside `call` any more."""
         for process in self._all:
             process.close()
+        self._all.clear()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __del__(self) -> None:
+        self.terminate()
+        self.close()
 
 
 class _Process:
@@ -126,22 +149,24 @@ class _Process:
 
     def __init__(self, function: Callable[[Any, Any], Any], source: Any, folder: str, seed: int | None) -> None:
         context = multiprocessing.get_context()
-        self._stopping = False
-        self._connection, theirs = context.Pipe()
+        self._stopping = self._closed = False
+        self._source_type = type(source).__name__
+        self._connection, self._theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(theirs, function, source, folder, seed), name="kcore-data", daemon=True
+            target=_serve, args=(self._theirs, function, source, folder, seed), name="kcore-data", daemon=True
         )
+
+    def start(self) -> None:
         try:
             self._process.start()
         except (pickle.PicklingError, TypeError, AttributeError) as error:
-            self._connection.close()
             raise DataError(
-                f"use_multiprocessing=True: {type(source).__name__} cannot be sent to a worker process ({error}). "
+                f"use_multiprocessing=True: {self._source_type} cannot be sent to a worker process ({error}). "
                 "Generators and objects with open files or lambdas cannot be pickled: use a kcore.utils.Sequence of "
                 "plain data, use_multiprocessing=False, or the start method 'fork' where the system has it."
             ) from error
         finally:
-            theirs.close()
+            self._theirs.close()
 
     def call(self, seed: int | None, argument: Any) -> Any:
         try:
@@ -170,14 +195,20 @@ class _Process:
 
     def terminate(self) -> None:
         self._stopping = True
-        self._process.terminate()
+        if not self._closed and self._process.pid is not None:
+            self._process.terminate()
 
     def close(self) -> None:
+        if self._closed:
+            return
         self._connection.close()
-        self._process.join(_JOIN_SECONDS)
-        if self._process.is_alive():  # it ignores SIGTERM
-            self._process.kill()
-            self._process.join()
+        self._theirs.close()
+        if self._process.pid is not None:
+            self._process.join(_JOIN_SECONDS)
+            if self._process.is_alive():  # it ignores SIGTERM
+                self._process.kill()
+                self._process.join()
+        self._closed = True
         self._process.close()
 
 

@@ -163,9 +163,8 @@ class GeneratorSource:
             self._enqueuer.finish_pass(another)
 
     def close(self) -> None:
-        if self._iterator is not None:
-            self._iterator = None
-            self._enqueuer.stop()
+        self._iterator = None
+        self._enqueuer.stop()
 
     def _next(self) -> Any:
         assert self._iterator is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -180,17 +181,16 @@ class Training:
 
     def run(self, first_epoch: int, epochs: int) -> None:
         """Train from epoch `first_epoch` until `epochs` epochs are done; nothing runs on afterwards."""
-        try:
+        with contextlib.ExitStack() as sources:
+            if self._validation is not None:
+                sources.callback(self._validation.source.close)
+            sources.callback(self._source.close)
             self._callbacks.on_train_begin()
             for epoch in range(first_epoch, epochs):
                 self._run_epoch(epoch, another=epoch + 1 < epochs)
                 if self._model.stop_training:
                     break
             self._callbacks.on_train_end()
-        finally:
-            self._source.close()
-            if self._validation is not None:
-                self._validation.source.close()
 
     def _run_epoch(self, epoch: int, another: bool) -> None:
         callbacks, averages = self._callbacks, self._averages

@@ -7,11 +7,13 @@ import io
 import os
 import secrets
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 
 from kcore.errors import DamagedFileError, SavedModelError
+
+_BLOCK = 1 << 20  # bytes by which a file grows in memory
 
 
 @contextlib.contextmanager
@@ -61,37 +63,49 @@ def name_of(source: Any) -> str:
 def writing(target: Any) -> Iterator[Any]:
     """Open for writing; a path is replaced at the end, in one step, and is left as it is on an error.
 
+    HDF5 writes into memory, and the finished file goes to its place from there: the HDF5 library cannot close a file
+    whose disk has become full, and ends the whole process when it is asked to.
+
     # Arguments
         target: path, open `h5py.File` or `Group`, or binary file object.
 
     # Returns
         An `h5py.Group` to write into.
+
+    # Raises
+        OSError: no space, no such folder, no permission; it names the path.
     """
     if isinstance(target, h5py.Group):
         yield target
-    elif isinstance(target, (str, os.PathLike)):
-        with _replacing(os.path.realpath(os.fspath(target))) as temporary, h5py.File(temporary, "w-") as file:
+        return
+    is_path = isinstance(target, (str, os.PathLike))
+    with _replacing(os.path.realpath(os.fspath(target))) if is_path else contextlib.nullcontext(target) as out:
+        with h5py.File(secrets.token_hex(6), "w", driver="core", backing_store=False, block_size=_BLOCK) as file:
             yield file
-    else:
-        with h5py.File(target, "w") as file:
-            yield file
+            file.flush()
+            image = file.id.get_file_image()
+        out.write(image)
 
 
 @contextlib.contextmanager
-def _replacing(path: str) -> Iterator[str]:
-    """A new name in the same folder, whose file takes the place of `path` once it is safely on the disk."""
+def _replacing(path: str) -> Iterator[BinaryIO]:
+    """A new file in the same folder that takes the place of `path` once it is safely on the disk."""
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
             os.fsync(file.fileno())
         if os.path.exists(path):
             os.chmod(temporary, os.stat(path).st_mode & 0o7777)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.filename in (None, temporary) and error.errno is not None:
+            # The user knows the file by its own name; the temporary one is gone.
+            raise type(error)(error.errno, f"{error.strerror} (nothing was changed)", path) from error
         raise
     _sync_folder(folder)
 
