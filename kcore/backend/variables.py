@@ -199,9 +199,12 @@ def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") ->
     Args:
         start, stop: numbers or scalar tensors.
         step: a number.
-        dtype: of the elements.
+        dtype: of the elements; where this is "int32" and one of the numbers is a float, the result is of `floatx`.
     """
     from kcore.graph import apply, static_int
+
+    if dtype == "int32" and any(isinstance(number, float) for number in (start, stop, step)):
+        dtype = config.floatx()
 
     if stop is None:
         start, stop = 0, start

@@ -134,6 +134,7 @@ def test_arange() -> None:
     assert_array_equal(K.eval(K.arange(1, 7, 2)), [1, 3, 5])
     assert_array_equal(K.eval(K.arange(3, 0, -1, dtype="float32")), [3, 2, 1])
     assert K.dtype(K.arange(3)) == "int32"
+    assert_array_equal(K.eval(K.arange(0.0, 1.0, 0.25)), [0, 0.25, 0.5, 0.75])
     assert K.int_shape(K.arange(3, 3)) == (0,)
     x = K.placeholder((None, 2))
     f = K.function([x], [K.arange(K.shape(x)[0])])

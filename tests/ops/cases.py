@@ -90,6 +90,16 @@ unary("sign", away(2, 3), np.sign, order=0)
 unary("round", np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 2.4, 2.6]), np.rint, order=0)
 unary("floor", normal(5), np.floor, order=0)
 unary("ceil", normal(5), np.ceil, order=0)
+for _name in ("round", "floor", "ceil"):
+    case(f"{_name} of integers", lambda x, n=_name: apply(n, x), ints(9, 5), lambda x: x, _name, order=0)
+case(
+    "clip of small integers",
+    lambda x: O.clip(x, -1, 200),
+    np.array([1, 2, 250], "uint8"),
+    lambda x: x.clip(0, 200),
+    (),
+    0,
+)
 unary("square", normal(2, 3), np.square)
 unary("sqrt", positive(2, 3), np.sqrt)
 unary("rsqrt", positive(2, 3), lambda x: 1 / np.sqrt(x))

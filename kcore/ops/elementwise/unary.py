@@ -61,6 +61,11 @@ class _Step(Unary):
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
         return [None]
 
+    def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
+        if ins[0].dtype.kind in "iu" and self.ufunc != "sign":  # an integer is its own floor
+            return partial(ctx.xp.copyto, outs[0], ins[0])
+        return super().bind(ctx, outs, ins, attrs)
+
 
 @register
 class Sign(_Step):
@@ -244,8 +249,12 @@ class Clip(Op):
 
 
 def _bound(x: Any, value: float) -> Any:
-    """A bound in the dtype of `x`, so that it does not widen it; infinite ones mean none."""
-    return None if math.isinf(value) and x.dtype.kind in "iu" else x.dtype.type(value)
+    """A bound in the dtype and range of `x`, so that it does not widen it; None for an infinite one of integers."""
+    if x.dtype.kind not in "iu":
+        return x.dtype.type(value)
+    bits = 8 * x.dtype.itemsize - (x.dtype.kind == "i")
+    least, most = (-(2**bits) if x.dtype.kind == "i" else 0), 2**bits - 1
+    return None if math.isinf(value) else x.dtype.type(min(max(int(value), least), most))
 
 
 def clip(x: Any, low: float, high: float) -> Tensor:
