@@ -90,9 +90,11 @@ def _warp(images: np.ndarray, matrices: np.ndarray, fill_mode: str, cval: float)
 def _neighbours(place: np.ndarray, size: int, fill_mode: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The two pixels around each place, and how far it is from the first to the second, 0..1."""
     if fill_mode == "wrap":
-        # As in SciPy, the last pixel falls on the first one: the period is size - 1.
-        outside = (place < 0) | (place > size - 1)
-        place = np.where(outside, np.mod(place, size - 1), place) if size > 1 else np.zeros_like(place)
+        # As in SciPy, the last pixel falls on the first one: the period is size - 1. Where they fall, the pixel on the
+        # far side counts: the last one left of the image, the first one right of it.
+        period = max(size - 1, 1)
+        place = np.where(place < 0, period - np.mod(-place, period), place)
+        place = np.where(place > size - 1, np.mod(place, period), place) if size > 1 else np.zeros_like(place)
     elif fill_mode != "reflect":
         place = np.clip(place, 0, size - 1)
     below = np.floor(place)
