@@ -57,8 +57,8 @@ def max_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     units = _Units(window, g, dx.shape)
     disjoint, covered = _disjoint(window), units.covered
     workers = parallel.thread_count()
-    rests, shares = ctx.scratch((2, workers, units.most), g.dtype)
-    hits = ctx.scratch((workers, units.most), "bool")
+    shares = ctx.scratch((workers, 0 if disjoint else units.most), g.dtype)
+    hits, frees = ctx.scratch((2, workers, units.most), "bool")
 
     def unit(worker: int, index: int) -> None:
         images, blocks = units.list[index]
@@ -67,15 +67,17 @@ def max_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
             target.fill(0)
         for block, meetings in blocks:
             largest, grad = block.of(y), block.of(g)
-            rest, share, hit = (a[worker, : grad.size].reshape(grad.shape) for a in (rests, shares, hits))
-            np.copyto(rest, grad)  # what no earlier tap has taken
+            hit, free = (a[worker, : grad.size].reshape(grad.shape) for a in (hits, frees))
+            share = None if disjoint else shares[worker, : grad.size].reshape(grad.shape)
+            free.fill(True)  # the windows of which no earlier tap was the maximum
             for positions, inputs in meetings:
-                left, into = rest[positions], target[inputs]
-                taken = into if disjoint else share[positions]
-                np.equal(seen[inputs], largest[positions], out=hit[positions])
-                np.multiply(left, hit[positions], out=taken)
-                np.subtract(left, taken, out=left)
-                if not disjoint:
+                into, first, unclaimed = target[inputs], hit[positions], free[positions]
+                np.equal(seen[inputs], largest[positions], out=first)
+                np.logical_and(first, unclaimed, out=first)
+                np.logical_xor(unclaimed, first, out=unclaimed)
+                taken = into if share is None else share[positions]
+                np.multiply(grad[positions], first, out=taken)
+                if share is not None:
                     np.add(into, taken, out=into)
 
     return lambda: parallel.parallel_blocks(unit, len(units.list), workers)

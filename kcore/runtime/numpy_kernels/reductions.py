@@ -15,7 +15,9 @@ import numpy as np
 
 from kcore.graph import get_op
 from kcore.runtime.numpy_kernels.table import numpy_kernel
+from kcore.runtime.parallel import parallel_for, thread_count
 
+_ELEMENTS_PER_THREAD = 1 << 18  # of a sum over leading axes: below, waking a thread costs about what it saves
 _FLAT_LIMIT = 4096  # one long sum in single precision: np.add.reduce adds pairwise, BLAS does not
 
 
@@ -43,11 +45,35 @@ def _weighted_sum(out: Any, x: Any, attrs: Any, weight: float) -> Callable[[], A
         return partial(np.dot, x.reshape(-1), np.full(x.size, weight, x.dtype), out.reshape(()))
     if axes == tuple(range(len(axes))):  # leading axes
         rows = math.prod(x.shape[: len(axes)])
-        return partial(np.dot, np.full(rows, weight, x.dtype), x.reshape(rows, -1), out.reshape(-1))
+        return _sum_of_rows(np.full(rows, weight, x.dtype), x.reshape(rows, -1), out.reshape(-1))
     if axes == tuple(range(x.ndim - len(axes), x.ndim)):  # trailing axes
         columns = math.prod(x.shape[x.ndim - len(axes) :])
         return partial(np.dot, x.reshape(-1, columns), np.full(columns, weight, x.dtype), out.reshape(-1))
     return None
+
+
+def _sum_of_rows(weights: Any, matrix: Any, out: Any) -> Callable[[], Any]:
+    """The call for ``out = weights @ matrix``; of a large matrix each thread sums a part of its own.
+
+    The threads of BLAS would wait for each other by spinning, which takes many times as long on a busy machine.
+    """
+    rows = len(matrix)
+    parts = max(1, min(thread_count(), rows, matrix.size // _ELEMENTS_PER_THREAD))
+    if parts == 1:
+        return partial(np.dot, weights, matrix, out)
+    sums = np.empty((parts, out.size), out.dtype)
+    bounds = [rows * part // parts for part in range(parts + 1)]
+
+    def sum_parts(first: int, last: int) -> None:
+        for part in range(first, last):
+            lo, hi = bounds[part], bounds[part + 1]
+            np.dot(weights[lo:hi], matrix[lo:hi], sums[part])
+
+    def run() -> None:
+        parallel_for(sum_parts, parts)
+        np.add.reduce(sums, axis=0, out=out)
+
+    return run
 
 
 @numpy_kernel("softmax")
