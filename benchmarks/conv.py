@@ -1,11 +1,12 @@
 """Convolution and pooling, forward and forward + backward, beside PyTorch in one run.
 
-    python benchmarks/conv.py --torch-python /path/to/an/environment/with/torch/bin/python
+    python benchmarks/conv.py --torch-python /path/to/an/environment/with/torch/bin/python [--write]
 
 Two processes, one for each framework, take turns case by case and round by round, so that whatever else the machine
 does meets both; the best round counts. PyTorch is measured in both memory formats and its faster one is compared. Both
 use float32 and as many threads as there are cores. kcore runs through `K.function` on variables; of every result one
-element is returned, so that copying results out is not measured. PyTorch's results stay in its memory too.
+element is returned, so that copying results out is not measured. PyTorch's results stay in its memory too. ``--write``
+keeps the table in conv.md.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +99,27 @@ def torch_runs(case: tuple[Any, ...]) -> dict[str, tuple[Callable[[], Any], Call
     return runs
 
 
+def memory_line() -> str:
+    """Peak memory of forward + backward, beside the bytes of inputs, outputs and gradients."""
+    import numpy as np
+
+    from kcore import backend as K
+
+    x, w = np.ones((32, 56, 56, 64), "float32"), np.ones((3, 3, 64, 64), "float32")
+    inputs = [K.placeholder(x.shape), K.placeholder(w.shape)]
+    y = K.conv2d(*inputs, padding="same")
+    f = K.function(inputs, [y, *K.gradients(K.sum(K.square(y)) / 2, inputs)])  # the gradient by y is y itself
+    tracemalloc.start()
+    outputs = f([x, w])
+    peak = tracemalloc.get_traced_memory()[1] + x.nbytes + w.nbytes
+    tracemalloc.stop()
+    total = x.nbytes + w.nbytes + sum(o.nbytes for o in outputs) + outputs[0].nbytes
+    return (
+        f"Memory of forward and backward at (32, 56, 56, 64), 3x3, 64 filters: {peak / 1e6:.0f} MB at the peak for "
+        f"{total / 1e6:.0f} MB of inputs, outputs and gradients ({peak / total:.2f} times; at most 3)."
+    )
+
+
 def worker(framework: str) -> None:
     """Answer each line of standard input, the number of a case, with a line of times in seconds."""
     runs: dict[str, Any] = {}
@@ -122,6 +146,7 @@ def main() -> None:
     parser.add_argument("--torch-python", default=sys.executable, help="Python of an environment with PyTorch")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cases", type=int, nargs="*", help="numbers of the cases to run; by default all")
+    parser.add_argument("--write", action="store_true", help="keep the table in conv.md")
     parser.add_argument("--worker", choices=("kcore", "torch"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -138,8 +163,9 @@ def main() -> None:
         )
         for name, python in (("kcore", sys.executable), ("torch", options.torch_python))
     }
-    print("| case | (N, H, W, C), filters | kcore fwd | torch fwd | kcore fwd+bwd | torch fwd+bwd | ratio | limit |")
-    print("|---|---|---|---|---|---|---|---|")
+    lines = ["| case | (N, H, W, C), filters | kcore fwd | torch fwd | kcore fwd+bwd | torch fwd+bwd | ratio | limit |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    print(*lines, sep="\n")
     for number in options.cases if options.cases is not None else range(len(CASES)):
         best: dict[str, list[float]] = {}
         for _ in range(options.rounds):
@@ -148,22 +174,34 @@ def main() -> None:
                 print(number, file=process.stdin, flush=True)
                 for name, times in json.loads(process.stdout.readline()).items():
                     best[name] = [min(a, b) for a, b in zip(times, best.get(name, times))]
-        report(number, best)
+        lines.append(report(number, best))
+        print(lines[-1], flush=True)
     for process in processes.values():
         process.communicate("")
+    memory = memory_line()
+    print(memory)
+    if options.write:
+        page = (
+            "# Convolution and pooling beside PyTorch\n\n"
+            f"`python benchmarks/conv.py --torch-python ... --rounds {options.rounds} --write`\n\n"
+            "The ratio is kcore's time by PyTorch's, forward + backward; the best of all rounds counts.\n\n"
+            + "\n".join(lines)
+            + f"\n\n{memory}\n"
+        )
+        pathlib.Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")
 
 
-def report(number: int, best: dict[str, list[float]]) -> None:
+def report(number: int, best: dict[str, list[float]]) -> str:
+    """The row of a case."""
     name, n, rows, c, _, f, _ = CASES[number]
     ours = best.pop("kcore")
     theirs = min(best, key=lambda key: best[key][1])
     forward = min(times[0] for times in best.values())
     limit = LIMITS[number]
-    print(
+    return (
         f"| {name} | ({n}, {rows}, {rows}, {c}), {f or c} | {1e3 * ours[0]:.1f} ms | {1e3 * forward:.1f} ms "
         f"| {1e3 * ours[1]:.1f} ms | {1e3 * best[theirs][1]:.1f} ms ({theirs}) | {ours[1] / best[theirs][1]:.2f} "
-        f"| {limit or ''} |",
-        flush=True,
+        f"| {limit or ''} |"
     )
 
 
