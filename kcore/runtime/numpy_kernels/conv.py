@@ -1,6 +1,6 @@
 """Convolution and its two gradients on NumPy: blocked patches, one matrix product a block, over threads.
 
-What was measured (benchmarks/README.md has the table) and made the rules here:
+What was measured (benchmarks/conv.md has a table) and made the rules here:
 
 - A product of a block of about 1 MB of patches with the kernel runs at the processor's peak when two Python threads
   each run their own product with single-threaded BLAS; copying the patches costs a fifth of it. The same holds for
