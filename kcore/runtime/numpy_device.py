@@ -12,6 +12,7 @@ from kcore.compile.plan import Instruction
 from kcore.ops.random import WORDS_PER_BLOCK, RandomStream
 from kcore.runtime.device import Device
 from kcore.runtime.numpy_groups import bind_group
+from kcore.runtime.parallel import limit_blas
 
 
 class NumpyDevice(Device):
@@ -21,6 +22,7 @@ class NumpyDevice(Device):
     xp = np
 
     def __init__(self) -> None:
+        limit_blas()
         self._generators: weakref.WeakKeyDictionary[RandomStream, tuple[np.random.Philox, int]]
         self._generators = weakref.WeakKeyDictionary()
 

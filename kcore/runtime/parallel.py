@@ -4,7 +4,9 @@ NumPy releases the GIL inside its loops and products, so Python threads are enou
 threads fight: when kcore's threads run products, OpenBLAS must not start its own (and its workers spin for a while
 after each product). So a parallel section sets BLAS to one thread and puts the old number back when it ends.
 
-``KCORE_THREADS`` sets the number of threads (default: the cores this process may use); 1 switches the pool off.
+``KCORE_THREADS`` sets the number of threads, BLAS's too (default: the cores this process may use); 1 switches the pool
+off. How a sum is cut follows from that number and from the shapes, never from which thread is free: with equal numbers
+of threads, equal programs give equal bits; with 1, on any number of cores.
 """
 
 from __future__ import annotations
@@ -29,6 +31,12 @@ def _threads_from_environment() -> int:
     if not text.isdigit() or int(text) < 1:
         raise ConfigError(f"KCORE_THREADS must be a whole number of at least 1, got {text!r}.")
     return int(text)
+
+
+def limit_blas() -> None:
+    """Keep BLAS to the number of threads that ``KCORE_THREADS`` gives, if it gives one."""
+    if os.environ.get("KCORE_THREADS", "").strip():
+        blas.set_threads(_threads_from_environment())
 
 
 class _Job:
