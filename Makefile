@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 STAMP := $(VENV)/.installed
 PROJECTS := pyproject.toml $(sort $(wildcard plugins/*/pyproject.toml plugins/*/*/pyproject.toml))
-PLUGINS := $(filter-out plugins/backends/%,$(patsubst %/pyproject.toml,%,$(filter plugins/%,$(PROJECTS))))
+PLUGINS := $(patsubst %/pyproject.toml,%,$(filter plugins/%,$(PROJECTS)))
 
-.PHONY: help demo test install lint format types imports catalogue wheels isolated check clean
+.PHONY: help demo test install lint format types imports catalogue wheels isolated check gpu-check clean
 
 help:
 	@echo "make demo       train a small network on handwritten digits, save it, load it, use it"
@@ -17,6 +17,7 @@ help:
 	@echo "make install    install the core and all plugins for development into $(VENV)"
 	@echo "make catalogue  write the files derived from the plugins' entry points"
 	@echo "make isolated   each plugin's tests with nothing installed but what it declares"
+	@echo "make gpu-check  on a machine with a GPU: all tests on it, and the table in benchmarks/gpu.md"
 	@echo "make format     format the code"
 	@echo "make lint | types | imports | wheels | clean"
 
@@ -60,6 +61,10 @@ wheels: $(STAMP)
 
 isolated: $(STAMP)
 	$(BIN)/python tools/isolated.py --jobs 2
+
+# Everything that needs a GPU, in one run; the table is written to benchmarks/gpu.md.
+gpu-check: $(STAMP)
+	$(BIN)/python tools/gpu_check.py
 
 check:
 	bash .ci/run

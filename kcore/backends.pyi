@@ -3,5 +3,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from kcore.runtime.numpy_device import NumpyDevice as numpy
+from kcore_backends_cupy import CupyDevice as cupy
 
 def __getattr__(name: str) -> Any: ...  # other people's plugins

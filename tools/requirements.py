@@ -16,12 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def requirements(dev: bool) -> list[str]:
-    """Every requirement of every distribution but the backends', which need a GPU's libraries."""
+    """Every requirement of every distribution; with `dev` those of the development tools and of the tests too."""
     files = [ROOT / "pyproject.toml", *sorted(ROOT.glob("plugins/**/pyproject.toml"))]
     found: set[str] = set()
     for file in files:
-        if "backends" in file.relative_to(ROOT).parts:
-            continue
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
         found.update(project.get("dependencies", []))
         if dev:

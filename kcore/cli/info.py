@@ -49,6 +49,7 @@ def collect() -> dict[str, Any]:
         "backend": {
             "asked_for": config.backend(),
             "installed": registry.names("backends"),
+            "not usable": _unusable(),
             "used": _used_backend(),
         },
         "paths": {
@@ -76,6 +77,21 @@ def _blas() -> str:
     settings = numpy.show_config(mode="dicts") or {}
     blas = settings.get("Build Dependencies", {}).get("blas", {})
     return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+def _unusable() -> dict[str, str]:
+    """Installed backends that cannot run here, and why."""
+    found = {}
+    for name in registry.names("backends"):
+        if name == "numpy":
+            continue
+        try:
+            reason = registry.get("backends", name).explain()
+        except Exception as error:  # a broken plugin is what this is asked about
+            reason = f"{type(error).__name__}: {error}"
+        if reason is not None:
+            found[name] = reason
+    return found
 
 
 def _used_backend() -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from kcore.compile.fuse import schedule
+from kcore.compile.fuse import MAX_OPEN, MIN_ELEMENTS, schedule
 from kcore.compile.memory import ROOT_KINDS, MemoryPlan
 from kcore.compile.plan import Plan
 from kcore.compile.specialize import Graph
 
 
-def compile_plan(graph: Graph) -> Plan:
-    """The plan of a graph whose shapes are all known."""
+def compile_plan(graph: Graph, fuse_from: int = MIN_ELEMENTS, most_open: int = MAX_OPEN) -> Plan:
+    """The plan of a graph whose shapes are all known; the numbers are those of `schedule`."""
     kept = [*graph.outputs, *(value for _, value in graph.updates)]
-    instructions = schedule(graph.nodes(), kept, skip=ROOT_KINDS)
+    instructions = schedule(graph.nodes(), kept, skip=ROOT_KINDS, fuse_from=fuse_from, most_open=most_open)
     memory = MemoryPlan(instructions, graph.outputs, graph.updates)
     updated = {variable.key for variable, _ in graph.updates}
     copies = []

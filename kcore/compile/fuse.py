@@ -13,7 +13,7 @@ from kcore.compile.plan import Instruction, Key
 from kcore.graph import Node, Spec, Tensor
 
 MIN_ELEMENTS = 1 << 14
-_MAX_OPEN = 16
+MAX_OPEN = 16
 
 
 class _Group:
@@ -24,13 +24,21 @@ class _Group:
         self.nodes: list[Node] = []
 
 
-def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[str]) -> list[Instruction]:
+def schedule(
+    nodes: Sequence[Node],
+    outputs: Iterable[Tensor],
+    skip: Iterable[str],
+    fuse_from: int = MIN_ELEMENTS,
+    most_open: int = MAX_OPEN,
+) -> list[Instruction]:
     """The instructions that compute `nodes`, in order.
 
     Args:
         nodes: inputs before readers.
         outputs: values that are read after the last instruction.
         skip: names of operations that need no instruction (values that are there already).
+        fuse_from: elements from which elementwise operations are grouped.
+        most_open: how many groups may grow side by side.
     """
     skipped = set(skip)
     position = {node: i for i, node in enumerate(nodes)}
@@ -54,7 +62,7 @@ def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[st
         if node.op.name in skipped:
             continue
         sources = {id(g): g for t in node.inputs if (g := group_of.get(t.node)) is not None}
-        if not _groupable(node):
+        if not _groupable(node, fuse_from):
             for group in sources.values():
                 close(group)
             outs = [(node, i) for i in range(len(node.specs))]
@@ -67,7 +75,7 @@ def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[st
             if group.shape != shape:
                 close(group)
         same = [g for g in sources.values() if g.shape == shape]
-        home = same[0] if same else _new_group(node, open_groups, close)
+        home = same[0] if same else _new_group(node, open_groups, most_open, close)
         for group in same[1:]:  # no open group waits for another, so two of them can become one
             open_groups.remove(group)
             home.nodes += group.nodes
@@ -79,16 +87,16 @@ def schedule(nodes: Sequence[Node], outputs: Iterable[Tensor], skip: Iterable[st
     return result
 
 
-def _new_group(node: Node, open_groups: list[_Group], close: Callable[[_Group], None]) -> _Group:
-    if len(open_groups) >= _MAX_OPEN:
+def _new_group(node: Node, open_groups: list[_Group], most_open: int, close: Callable[[_Group], None]) -> _Group:
+    if len(open_groups) >= most_open:
         close(open_groups[0])
     group = _Group(node.specs[0])
     open_groups.append(group)
     return group
 
 
-def _groupable(node: Node) -> bool:
-    return node.op.elementwise and len(node.specs) == 1 and node.specs[0].size >= MIN_ELEMENTS
+def _groupable(node: Node, fuse_from: int) -> bool:
+    return node.op.elementwise and len(node.specs) == 1 and node.specs[0].size >= fuse_from
 
 
 def _instruction(nodes: list[Node], readers: dict[Key, list[Node]], kept: set[Key]) -> Instruction:

@@ -11,6 +11,7 @@ DISTRIBUTIONS: frozenset[str] = frozenset(
         "kcore-applications-resnet50",
         "kcore-applications-vgg",
         "kcore-applications-xception",
+        "kcore-backends-cupy",
         "kcore-callbacks",
         "kcore-datasets-digits",
         "kcore-layers-advanced-activations",
@@ -256,5 +257,8 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "image": "kcore-preprocessing",
         "sequence": "kcore-preprocessing",
         "text": "kcore-preprocessing",
+    },
+    "backends": {
+        "cupy": "kcore-backends-cupy",
     },
 }

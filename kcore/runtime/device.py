@@ -15,15 +15,24 @@ class Device:
     Attributes:
         name: what `K.backend()` answers.
         xp: the array module (NumPy's interface).
+        fuse_from: elements from which elementwise operations are joined to groups.
+        most_open: how many groups may grow side by side.
     """
 
     name: ClassVar[str] = ""
     xp: Any = None
+    fuse_from: ClassVar[int] = 1 << 14
+    most_open: ClassVar[int] = 16
 
     @classmethod
     def is_available(cls) -> bool:
         """Whether this machine has what the device needs; asked when the choice is automatic."""
         return True
+
+    @classmethod
+    def explain(cls) -> str | None:
+        """Why the device cannot run here and what to do, or None; for `kcore info`."""
+        return None
 
     def empty(self, shape: Sequence[int], dtype: str) -> Any:
         """An uninitialized array."""
@@ -50,6 +59,11 @@ class Device:
     ) -> Callable[[], Any]:
         """The call that computes a fused group; `arrays` gives the array of a tensor from outside the group."""
         raise NotImplementedError
+
+    def arrange(self, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, Callable[[], Any]]]:
+        """What a run of a plan does, in order: calls with the number of the instruction that they belong to. A device
+        may join the calls of several instructions to one."""
+        return list(enumerate(calls))
 
     def errstate(self) -> Any:
         """A context manager in which numeric warnings (overflow, division by zero) are silent, as IEEE asks."""

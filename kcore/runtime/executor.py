@@ -31,7 +31,7 @@ class Instance:
         self._arena = device.empty((plan.arena_bytes,), "uint8")
         self.inputs = [self._input(t, (given or {}).get(i)) for i, t in enumerate(plan.inputs)]
         ctx = BindContext(device)
-        self._calls = [self._bind(ctx, i) for i in plan.instructions]
+        self._calls = device.arrange([self._bind(ctx, i) for i in plan.instructions])
         self.outputs = [self.array(t) for t in plan.outputs]
         self._finish = self._bind_copies()
 
@@ -107,7 +107,7 @@ class Instance:
         i = 0
         try:
             with self.device.errstate():
-                for i, call in enumerate(self._calls):  # noqa: B007 - i tells where it failed
+                for i, call in self._calls:  # noqa: B007 - i tells where it failed
                     call()
         except Exception as error:
             raise _explained(self.plan.instructions[i], error) from error

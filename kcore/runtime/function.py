@@ -37,7 +37,9 @@ def make_plan(
         return fold_node(node, device)
 
     graph = specialize(inputs, specs, outputs, updates, phase, fold)
-    return compile_plan(apply_passes(graph)) if graph.known else None
+    if not graph.known:
+        return None
+    return compile_plan(apply_passes(graph), device.fuse_from, device.most_open)
 
 
 class BoundPlan:

@@ -44,6 +44,7 @@ def test_image_data_format() -> None:
         K.set_image_data_format("rows_first")
 
 
+@pytest.mark.numpy_only
 def test_backend() -> None:
     assert K.backend() == "numpy"
 

@@ -31,8 +31,16 @@ struct half_t { unsigned short bits; };
 #ifndef KCORE_EMULATED
 #define K_INF __longlong_as_double(0x7ff0000000000000LL)
 #define K_NAN __longlong_as_double(0x7ff8000000000000LL)
-__device__ inline float k_from_half(unsigned short h) { float f; asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h)); return f; }
-__device__ inline unsigned short k_to_half(float f) { unsigned short h; asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(f)); return h; }
+__device__ inline float k_from_half(unsigned short h) {
+  float f;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(h));
+  return f;
+}
+__device__ inline unsigned short k_to_half(float f) {
+  unsigned short h;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(f));
+  return h;
+}
 #endif
 
 template <typename T> __device__ inline T k_load(const T* p, i64 i) { return p[i]; }

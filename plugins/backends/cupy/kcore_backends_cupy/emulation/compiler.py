@@ -1,0 +1,160 @@
+"""CUDA source compiled by g++: the threads of a block run one after the other, or as fibers where they meet.
+
+A kernel without barriers runs thread by thread. In one with `__syncthreads` every thread is a fiber: a barrier hands
+over to the next one, and all of a block go on when the last has come.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_SHIM = r"""
+#define KCORE_EMULATED
+#define __global__
+#define __device__
+#define __restrict__ __restrict
+#define __shared__ static
+#define K_INF __builtin_inf()
+#define K_NAN __builtin_nan("")
+struct k_dim { int x, y, z; };
+static k_dim blockIdx, threadIdx, blockDim, gridDim;
+extern "C" {
+float expf(float); float expm1f(float); float logf(float); float log1pf(float); float sinf(float); float cosf(float);
+float tanhf(float); float sqrtf(float); float floorf(float); float ceilf(float); float rintf(float);
+float fabsf(float); float fmodf(float, float); float powf(float, float);
+double exp(double); double expm1(double); double log(double); double log1p(double); double sin(double);
+double cos(double); double tanh(double); double sqrt(double); double floor(double); double ceil(double);
+double rint(double); double fabs(double); double fmod(double, double); double pow(double, double);
+}
+static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
+  return (unsigned long long)(((unsigned __int128)a * b) >> 64);
+}
+static inline float k_from_half(unsigned short h) { _Float16 f; __builtin_memcpy(&f, &h, 2); return (float)f; }
+static inline unsigned short k_to_half(float f) {
+  _Float16 h = (_Float16)f;
+  unsigned short b;
+  __builtin_memcpy(&b, &h, 2);
+  return b;
+}
+template <typename T> static inline T atomicAdd(T* p, T v) { T old = *p; *p = old + v; return old; }
+"""
+
+_FIBERS = r"""
+#include <ucontext.h>
+static ucontext_t k_main, k_fiber[1024];
+static char* k_stacks;
+static int k_threads, k_now, k_done;
+static void (*k_body)();
+static void k_select(int t) {
+  k_now = t;
+  threadIdx.x = t % blockDim.x; threadIdx.y = t / blockDim.x % blockDim.y; threadIdx.z = t / blockDim.x / blockDim.y;
+}
+static inline void __syncthreads() { swapcontext(&k_fiber[k_now], &k_main); }
+static void k_entry() { k_body(); ++k_done; k_fiber[k_now].uc_link = &k_main; }
+static void k_run_block(void (*body)()) {
+  const long size = 65536;
+  if (!k_stacks) k_stacks = new char[1024 * size];
+  k_threads = blockDim.x * blockDim.y * blockDim.z; k_body = body; k_done = 0;
+  static bool ended[1024];
+  for (int t = 0; t < k_threads; ++t) {
+    ended[t] = false;
+    getcontext(&k_fiber[t]);
+    k_fiber[t].uc_stack.ss_sp = k_stacks + t * size; k_fiber[t].uc_stack.ss_size = size; k_fiber[t].uc_link = &k_main;
+    makecontext(&k_fiber[t], k_entry, 0);
+  }
+  while (k_done < k_threads)
+    for (int t = 0; t < k_threads; ++t) {
+      if (ended[t]) continue;
+      int before = k_done;
+      k_select(t);
+      swapcontext(&k_main, &k_fiber[t]);
+      if (k_done != before) ended[t] = true;
+    }
+}
+"""
+
+_KERNEL = re.compile(r'extern "C" __global__ void (?:__launch_bounds__\(\d+\) )?(\w+)\(([^)]*)\)')
+
+
+def compiler() -> str | None:
+    """The path of g++, or None."""
+    return shutil.which("g++")
+
+
+@functools.lru_cache(maxsize=1)
+def _folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"kcore-emulation-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user")
+    return folder
+
+
+@functools.lru_cache(maxsize=4096)
+def compile_source(code: str) -> ctypes.CDLL:
+    """A library with an entry for each kernel of the source."""
+    text = host_source(code)
+    path = _folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.so"
+    if not path.exists():
+        source = path.with_suffix(f".{os.getpid()}.cc")
+        made = path.with_suffix(f".{os.getpid()}.tmp")
+        source.write_text(text, encoding="utf-8")
+        command = [compiler() or "g++", "-std=c++17", "-O1", "-w", "-ffp-contract=off", "-shared", "-fPIC",
+                   "-fno-math-errno", "-Wl,-Bsymbolic", str(source), "-o", str(made)]  # fmt: skip
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        source.unlink()
+        if result.returncode:
+            raise RuntimeError(f"g++ refuses generated source:\n{result.stderr[:4000]}\n{code[-4000:]}")
+        made.replace(path)
+    return ctypes.CDLL(str(path))
+
+
+def host_source(code: str) -> str:
+    """CUDA source with what makes it run on the host."""
+    meets = "__syncthreads" in code
+    entries = []
+    for name, parameters in _KERNEL.findall(code):
+        types = [p.strip().rsplit(" ", 1)[0] for p in parameters.split(",")]
+        args = ", ".join(f"*({t}*)k_args[{i}]" for i, t in enumerate(types))
+        block = (
+            f"k_run_block(+[]() {{ {name}({args}); }});"
+            if meets
+            else "for (threadIdx.z = 0; threadIdx.z < blockDim.z; ++threadIdx.z)"
+            " for (threadIdx.y = 0; threadIdx.y < blockDim.y; ++threadIdx.y)"
+            f" for (threadIdx.x = 0; threadIdx.x < blockDim.x; ++threadIdx.x) {name}({args});"
+        )
+        entries.append(
+            f'extern "C" void {name}__host(const int* grid, const int* block, void** args) {{ k_args = args;'
+            " gridDim = {grid[0], grid[1], grid[2]}; blockDim = {block[0], block[1], block[2]};"
+            " for (blockIdx.z = 0; blockIdx.z < gridDim.z; ++blockIdx.z)"
+            " for (blockIdx.y = 0; blockIdx.y < gridDim.y; ++blockIdx.y)"
+            f" for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) {{ {block} }} }}"
+        )
+    return "\n".join([_SHIM, _FIBERS if meets else "", code, "static void** k_args;", *entries])
+
+
+def invoke(library: ctypes.CDLL, name: str, grid: Any, block: Any, args: Any) -> None:
+    """Run a kernel."""
+    kept: list[Any] = []
+    for value in args:
+        if hasattr(value, "_a"):
+            kept.append(ctypes.c_void_p(value._a.ctypes.data))
+        elif isinstance(value, np.generic):
+            kept.append((ctypes.c_char * value.itemsize).from_buffer_copy(value.tobytes()))
+        else:
+            raise TypeError(f"Unsupported type {type(value)}")
+    pointers = (ctypes.c_void_p * len(kept))(*[ctypes.addressof(k) for k in kept])
+    three = ctypes.c_int * 3
+    sizes = [three(*size, *[1] * (3 - len(size))) for size in (grid, block)]
+    getattr(library, f"{name}__host")(*sizes, pointers)

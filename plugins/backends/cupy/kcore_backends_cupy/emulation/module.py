@@ -1,0 +1,148 @@
+"""The stand-in's module: functions of NumPy under CuPy's names and keywords, kernels, streams and graphs."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numpy as np
+
+from kcore_backends_cupy.emulation import arrays
+from kcore_backends_cupy.emulation.arrays import Capturing, api, call, ndarray
+from kcore_backends_cupy.emulation.compiler import compile_source, invoke
+
+
+class _Function:
+    """A function of CuPy: keywords that it does not have are refused."""
+
+    def __init__(self, name: str, function: Any, keywords: list[str] | None, methods: bool):
+        self.__name__ = name
+        self._function, self._keywords, self._methods = function, keywords, methods
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        unknown = [] if self._keywords is None else [k for k in kwargs if k not in self._keywords]
+        if unknown and "kwargs" not in (self._keywords or ()):
+            raise TypeError(f"cupy.{self.__name__} got an unexpected keyword argument {unknown[0]!r}")
+        if self.__name__ in ("asarray", "array"):
+            arrays.touch()
+            source = args[0]._a if isinstance(args[0], ndarray) else args[0]
+            made = np.array(source, **kwargs)
+            return args[0] if isinstance(args[0], ndarray) and made.dtype == args[0].dtype else ndarray(made)
+        if self.__name__ == "empty":
+            return _empty(*args, **kwargs)
+        return call(self._function, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if not self._methods or name not in api()["ufunc_methods"]:
+            raise AttributeError(f"cupy.{self.__name__} has no attribute {name!r}")
+        method = getattr(self._function, name)
+        return lambda *args, **kwargs: call(method, args, kwargs)
+
+
+def _empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
+    """Memory aligned as a GPU's, filled with what nobody would take for a result."""
+    arrays.touch()
+    dims = (shape,) if isinstance(shape, int) else tuple(shape)
+    nbytes = int(np.prod(dims, dtype=np.int64)) * np.dtype(dtype).itemsize
+    memory = np.full(nbytes + 256, 0xFF, np.uint8)
+    start = -memory.ctypes.data % 256
+    return ndarray(memory[start : start + nbytes].view(dtype).reshape(dims))
+
+
+class _Kernel:
+    def __init__(self, library: Any, name: str):
+        self._library, self._name = library, name
+
+    def __call__(self, grid: Any, block: Any, args: Any, shared_mem: int = 0) -> None:
+        if not 0 < np.prod(block) <= 1024 or not all(0 < g < 2**31 for g in grid):
+            raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: grid {grid}, block {block}")
+        if Capturing.calls is not None:
+            Capturing.calls.append((self, grid, block, args))
+        else:
+            invoke(self._library, self._name, grid, block, args)
+
+
+class RawModule:
+    """Source compiled by g++."""
+
+    def __init__(self, *, code: str, options: tuple[str, ...] = (), **_: Any):
+        self._library = compile_source(code)
+
+    def get_function(self, name: str) -> _Kernel:
+        return _Kernel(self._library, name)
+
+
+class _Graph:
+    def __init__(self, calls: list[Any]):
+        self._calls = calls
+
+    def launch(self, stream: Any = None) -> None:
+        for kernel, grid, block, args in self._calls:
+            kernel(grid, block, args)
+
+
+class Stream:
+    """One stream; everything is done at once."""
+
+    ptr = 0
+
+    def __init__(self, null: bool = False, non_blocking: bool = False):
+        pass
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def begin_capture(self, mode: Any = None) -> None:
+        Capturing.calls = []
+
+    def end_capture(self) -> _Graph:
+        calls, Capturing.calls = Capturing.calls, None
+        assert calls is not None
+        return _Graph(calls)
+
+    def synchronize(self) -> None:
+        arrays.touch()
+
+
+class _Device:
+    def __init__(self, number: int = 0):
+        self.id = number
+
+    def __enter__(self) -> _Device:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+class OutOfMemoryError(MemoryError):
+    """As CuPy's."""
+
+
+def make_cupy() -> Any:
+    """The stand-in for the module `cupy`."""
+    module: Any = types.ModuleType("emulated cupy")
+    module.ndarray, module.RawModule = ndarray, RawModule
+    ufuncs = set(api()["ufuncs"])
+    for name, keywords in api()["functions"].items():
+        function = getattr(np, name, None)
+        if function is not None and not hasattr(module, name):
+            special = isinstance(function, type) and name not in ("asarray", "array", "empty")
+            value = function if special else _Function(name, function, keywords, name in ufuncs)
+            setattr(module, name, value)
+    known = {n: k for n, k in api()["linalg"].items() if hasattr(np.linalg, n)}
+    module.linalg = types.SimpleNamespace(
+        **{n: _Function(n, getattr(np.linalg, n), k, False) for n, k in known.items()}
+    )
+    module.inf, module.nan, module.newaxis, module.pi = np.inf, np.nan, None, np.pi
+    runtime = types.SimpleNamespace(getDeviceCount=lambda: 2, CUDARuntimeError=RuntimeError)
+    module.cuda = types.SimpleNamespace(
+        Stream=Stream,
+        Device=_Device,
+        runtime=runtime,
+        memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+    )
+    return module

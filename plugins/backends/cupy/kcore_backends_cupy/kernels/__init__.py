@@ -1,0 +1,29 @@
+"""Kernels of the GPU, by operation; where there is none, the operation's portable kernel runs on CuPy's functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+Bind = Callable[..., Callable[[], Any]]
+
+
+@cache
+def _table() -> dict[str, Bind]:
+    from kcore.graph import all_ops
+    from kcore_backends_cupy.kernels import batch_norm, indexing, moving, single
+    from kcore_backends_cupy.random_bits import random_mask, random_op
+
+    table: dict[str, Bind] = {}
+    for name, op in all_ops().items():
+        if op.elementwise:
+            table[name] = partial(single.elementwise, name=name)
+    for name in ("random_uniform", "random_normal"):
+        table[name] = partial(random_op, name=name)
+    return {**table, "random_mask": random_mask, **moving.KERNELS, **indexing.KERNELS, **batch_norm.KERNELS}
+
+
+def find_kernel(name: str) -> Bind | None:
+    """The bind function of an operation, or None."""
+    return _table().get(name)

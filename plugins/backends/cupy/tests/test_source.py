@@ -1,0 +1,131 @@
+"""All generated source compiles with NVRTC for the architectures that users have; no GPU is needed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kcore import backend as K
+from kcore.graph import all_ops, apply, placeholder
+from kcore.runtime import devices
+from kcore.runtime.function import Function
+from kcore_backends_cupy import CupyDevice, expressions, launch
+from kcore_backends_cupy.emulation.compiler import compiler
+from kcore_backends_cupy.prelude import PRELUDE
+
+_spec = importlib.util.spec_from_file_location("kcore_nvrtc", Path(__file__).with_name("nvrtc.py"))
+nvrtc = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(nvrtc)
+
+ARCHITECTURES = ("sm_80", "sm_90")
+FLOATS = ("float16", "float32", "float64")
+ATTRS = {
+    "cast": {"dtype": "int32"},
+    "clip": {"low": -0.5, "high": float("inf")},
+    "leaky_relu": {"alpha": 0.3},
+    "elu": {"alpha": 1.5},
+}
+
+
+@pytest.fixture
+def emulated(monkeypatch):
+    """The device, on the host."""
+    if compiler() is None:
+        pytest.skip("there is no g++")
+    monkeypatch.setenv("KCORE_CUPY_EMULATE", "1")
+    device = CupyDevice()
+    monkeypatch.setattr(devices, "_current", device)
+    return device
+
+
+@pytest.fixture
+def sources(emulated, monkeypatch):
+    """The source of every kernel that is compiled during the test."""
+    found = {}
+    compile_kernel = launch.compile_kernel.__wrapped__
+
+    def remember(cupy, source, name):
+        found[source] = name
+        return compile_kernel(cupy, source, name)
+
+    for module in _modules():
+        monkeypatch.setattr(module, "compile_kernel", remember, raising=False)
+    return found
+
+
+def _modules():
+    from kcore_backends_cupy import random_bits
+
+    return launch, random_bits
+
+
+@pytest.fixture(scope="session")
+def compile_for():
+    path = nvrtc.find()
+    if path is None:
+        pytest.skip("NVRTC is not installed: pip install nvidia-cuda-nvrtc-cu12")
+    return nvrtc.NVRTC(path).compile
+
+
+def _elementwise():
+    return sorted(name for name, op in all_ops().items() if op.elementwise and type(op).__module__.startswith("kcore."))
+
+
+def _arity(name):
+    op = all_ops()[name]
+    code = (op.infer if name in ("where", "relu_grad", "clip", "cast") else type(op).infer).__code__
+    return sum(v not in ("self", *ATTRS.get(name, ())) for v in code.co_varnames[: code.co_argcount])
+
+
+def _check(sources, compile_for):
+    assert sources
+    # One program: the functions on numbers are compiled once.
+    renamed = [s.replace(f"void {name}(", f"void {name}_{i}(") for i, (s, name) in enumerate(sources.items())]
+    for architecture in ARCHITECTURES:
+        assert len(compile_for(PRELUDE + "".join(renamed), architecture, launch.OPTIONS)) > 500
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS, "int32", "uint8", "bool"])
+def test_every_elementwise_operation(dtype, sources, compile_for):
+    """All of them in one kernel for each dtype, and their values beside NumPy's."""
+    x, y = placeholder((4, 5), dtype, "x"), placeholder((5,), dtype, "y")
+    made = []
+    for name in _elementwise():
+        if dtype == "bool" and name in ("negative", "subtract"):
+            continue
+        if not dtype.startswith("float") and name in ("power", "reciprocal"):
+            continue  # of integers: NumPy refuses negative exponents and has a warning for 1 / 0
+        operands = {1: (x,), 2: (x, y), 3: (x, y, x)}[_arity(name)]
+        try:
+            made.append(apply(name, *operands, **ATTRS.get(name, {})))
+        except Exception as error:
+            pytest.fail(f"{name}: {error}")
+    Function([x, y], made)([np.ones((4, 5), dtype), np.ones(5, dtype)])
+    _check(sources, compile_for)
+
+
+def test_a_literal_of_each_kind():
+    assert expressions.literal(float("inf"), "float32") == "((float)K_INF)"
+    assert expressions.literal(-(2**63), "int64") == "(-9223372036854775807LL - 1)"
+    assert expressions.literal(0.1, "float32") == "((float)0.10000000149011612)"
+
+
+def test_kernels_of_a_training_step(sources, compile_for):
+    """Drop-out, embedding, gather and its gradient, copies of views, reductions: what a model compiles."""
+    index = placeholder((6, 3), "int32", "index")
+    table = K.variable(np.random.rand(10, 4))
+    rows = K.gather(table, index)
+    dropped = K.dropout(rows, 0.5, seed=1)
+    padded = K.temporal_padding(K.permute_dimensions(dropped, (0, 2, 1)), (1, 2))
+    loss = K.mean(K.square(K.concatenate([padded, K.tile(padded, [1, 2, 1])], axis=1)))
+    (gradient,) = K.gradients(loss, [table])
+    step = K.function([index], [loss], updates=[K.update(table, table - 0.1 * gradient)])
+    given = np.random.randint(0, 10, (6, 3)).astype("int32")
+    for _ in range(3):  # by itself, captured, replayed
+        step([given])
+    names = set(sources.values())
+    assert {"group", "gather", "gather_grad", "mask", "copy", "advance"} <= names
+    _check(sources, compile_for)
