@@ -136,6 +136,12 @@ class Sequential(Model):
         self.build()
         return self
 
+    def count_params(self) -> int:
+        """The number of scalars in the weights; builds the model if it has layers."""
+        if self._layers:
+            self.build()
+        return super().count_params()
+
     @property
     def regularizers(self) -> list[Any]:
         """The layers' lists of regularizers, joined, where they have such an attribute."""

@@ -23,5 +23,12 @@ def cases() -> list[Case]:
         case("PReLU", (2, 3, 4, 2), args={"shared_axes": [2]}),
         case("PReLU", (2, 3, 4, 2), args={"shared_axes": [1, 2, 3]}),
         case("PReLU", (2, 3, 4), args={"shared_axes": [1]}),
+        case("PReLU", (2, 3, 4, 2), name="4d"),
+        case("PReLU", (2, 3, 4, 2, 2), args={"shared_axes": [1, 2, 3]}, name="5d-shared"),
+        case("Softmax", (2, 3, 4), args={"axis": -2}),
+        *(
+            case(layer, (2, 4, 3), name="mask", masks=([[1, 1, 0, 0], [1, 0, 1, 1]],))
+            for layer in ("ELU", "ThresholdedReLU", "PReLU")
+        ),
         case("LeakyReLU", (2, 4, 3), name="mask", masks=([[1, 1, 0, 0], [1, 0, 1, 1]],)),
     ]

@@ -44,6 +44,8 @@ def _concatenate() -> list[Case]:
         case("Concatenate", (2, 4, 3), (2, 4, 2), name="masks-last_axis", args={"axis": -1}, masks=(A, B)),
         case("Concatenate", (2, 4, 3), (2, 4, 2), name="one_mask-last_axis", args={"axis": -1}, masks=(A, None)),
         case("Concatenate", (2, 4, 3), (2, 4, 3), name="masks-axis1", args={"axis": 1}, masks=(A, B)),
+        case("Concatenate", (2, 4, 3), (2, 4, 2), (2, 4, 1), name="two_masks_of_three", masks=(A, None, B)),
+        case("Concatenate", (2, 2, 3, 4), (2, 2, 3, 4), args={"axis": 2}, name="4d-axis2"),
     ]
 
 
@@ -62,6 +64,8 @@ def _dot() -> list[Case]:
         ((2, 3, 4), (2, 4), [2, 1], {}),
         ((2, 4), (2, 3, 4), [1, 2], {}),
         ((1, 3, 4), (1, 3, 5), 1, {}),
+        ((2, 3, 4), (2, 5, 4), [-1, -1], {"normalize": True}),
+        ((2, 3, 4), (2, 4), [2, 1], {"normalize": True}),
     ]
     return [
         case("Dot", a, b, name=_dot_name(a, b, axes, more), args={"axes": axes, **more}) for a, b, axes, more in tables

@@ -25,6 +25,11 @@ def cases() -> list[Case]:
         ((3, 4, 2), {"scale": False, "center": False}),
         ((2, 3, 4, 3), {"momentum": 0.5, "epsilon": 0.1}),
         ((2, 3, 4, 3), {"axis": 1, "scale": False, "momentum": 0.0}),
+        ((3, 4, 2), {"axis": -2}),
+        ((2, 3, 4, 3), {"axis": 1, "center": False}),
+        ((2, 3, 4, 3), {"axis": -2, "scale": False, "center": False}),
+        ((2, 2, 3, 2, 3), {"axis": 2, "scale": False}),
+        ((2, 3, 4, 3), {"momentum": 1.0}),
     ]
     found = [
         case("BatchNormalization", shape, name=_name(shape, args, phase), args=args, learning_phase=phase)
@@ -35,6 +40,13 @@ def cases() -> list[Case]:
         case(
             "BatchNormalization", (4, 3), name=f"frozen-{'train' if phase else 'test'}", args={"trainable": False},
             learning_phase=phase, peer={"trainable": True}, note=FROZEN,
+        )
+        for phase in (0, 1)
+    ]  # fmt: skip
+    frozen += [
+        case(
+            "BatchNormalization", (2, 3, 4, 3), name=f"frozen-axis1-{'train' if phase else 'test'}",
+            args={"trainable": False, "axis": 1}, learning_phase=phase, peer={"trainable": True}, note=FROZEN,
         )
         for phase in (0, 1)
     ]  # fmt: skip

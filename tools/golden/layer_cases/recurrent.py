@@ -25,6 +25,7 @@ def cases() -> list[Case]:
         *(one for name in ("CuDNNGRU", "CuDNNLSTM") for one in _cudnn(name)),
         *_cells(),
         *_conv_lstm(),
+        *_combined(),
     ]
 
 
@@ -205,3 +206,53 @@ def _conv_lstm() -> list[Case]:
     ]
     masked = {"filters": 2, "kernel_size": 3, "padding": "same", **sequences}
     return [*found, case("ConvLSTM2D", x, name="mask", args=masked, masks=([[1, 1, 0], [1, 0, 1]],))]
+
+
+def _combined() -> list[Case]:
+    """Options that meet: states kept with masks, directions and loops written out; constants with masks."""
+    sequences, state, stateful = {"return_sequences": True}, {"return_state": True}, {"stateful": True}
+    found = []
+    for layer in ("SimpleRNN", "GRU", "LSTM"):
+        for name, more, options in [
+            ("stateful-mask", {**sequences, **state}, {"masks": (INNER,)}),
+            ("stateful-backwards", {**sequences, "go_backwards": True}, {}),
+            ("stateful-unroll", {**sequences, "unroll": True}, {}),
+            ("stateful-dropouts_in_test_phase", {"dropout": 0.3, "recurrent_dropout": 0.3}, {}),
+        ]:
+            args = {"units": UNITS, **stateful, **more}
+            found.append(case(layer, X, name=name, args=args, batches=2, reset_states=_states(layer), **options))
+        args = {"units": UNITS, **sequences, **state, "unroll": True}
+        found.append(
+            case(layer, X, name="initial_state-unroll-mask", args=args, initial_state=_states(layer), masks=(INNER,),
+                 note=CONSTANT_STATE)
+        )  # fmt: skip
+        if layer != "SimpleRNN":
+            args = {"units": UNITS, "implementation": 2, **stateful, **sequences}
+            found.append(case(layer, X, name="stateful-implementation2", args=args, batches=2))
+    args = {"units": UNITS, "reset_after": True, **stateful, **sequences}
+    found.append(case("GRU", X, name="reset_after-stateful", args=args, batches=2, reset_states=_states("GRU")))
+    for layer in ("CuDNNGRU", "CuDNNLSTM"):
+        args = {"units": UNITS, **sequences, **state, "go_backwards": True}
+        found.append(case(layer, X, name="state-backwards", args=args))
+        args = {"units": UNITS, **sequences, **state, **stateful}
+        found.append(case(layer, X, name="stateful-sequences", args=args, batches=2, reset_states=_states(layer)))
+    constants = {"cell": spec("ConstantsRNNCell", units=2, constant_dim=4), **sequences}
+    for name, more, options in [
+        ("constants-mask", state, {"masks": (INNER,)}),
+        ("constants-unroll", {"unroll": True}, {}),
+        ("constants-backwards", {"go_backwards": True}, {}),
+    ]:
+        found.append(case("RNN", X, name=name, args={**constants, **more}, constants=((2, 4),), **options))
+    for name in ("SimpleRNNCell", "GRUCell", "LSTMCell"):
+        args = {"cell": spec(name, units=2), **stateful, **sequences}
+        found.append(case("RNN", X, name=f"{name}-stateful", args=args, batches=2))
+    x = (2, 3, 4, 5, 2)
+    conv = {"filters": 2, "kernel_size": 3, "padding": "same", **sequences}
+    return [
+        *found,
+        case("ConvLSTM2D", x, name="initial_state", args={**conv, **state}, initial_state=((2, 4, 5, 2),) * 2),
+        case("ConvLSTM2D", x, name="mask-state-backwards", args={**conv, **state, "go_backwards": True},
+             masks=([[1, 1, 0], [1, 0, 1]],)),
+        case("ConvLSTM2D", x, name="stateful-reset", args={**conv, **stateful}, batches=2,
+             reset_states=((2, 4, 5, 2),) * 2),
+    ]  # fmt: skip
