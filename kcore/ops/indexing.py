@@ -142,6 +142,8 @@ class OneHot(Op):
 
     def infer(self, indices: Spec, *, classes: int, dtype: str) -> Spec:  # type: ignore[override]
         require_integer(self.name, indices)
+        if classes < 0:
+            raise ShapeError(f"one_hot of {indices} needs a number of classes >= 0, got {classes}", op=self.name)
         return Spec((*indices.shape, classes), dtype)
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]

@@ -56,6 +56,8 @@ def run_node(node: Node, ins: Sequence[Any], device: Device, phase: bool = False
             if op.data_dependent:
                 return op.evaluate(ctx, ins, attrs)
             ins, attrs = _with_known_dims(node, ins)
+            if op.name == "arange" and attrs["stop"] is None:
+                ins, attrs = [], {**attrs, "stop": device.to_host(ins[0]).item()}
             if op.name == "scan":
                 attrs = {**attrs, "body": _concrete_body(attrs["body"], ins, device, phase)}
             specs = op.infer(*[Spec(a.shape, dtypes.canonical(a.dtype)) for a in ins], **attrs)

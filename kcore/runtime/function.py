@@ -105,6 +105,8 @@ class Function:
         Raises:
             ShapeError, DTypeError: an argument does not fit its input; the message names it.
         """
+        if not isinstance(inputs, (list, tuple)):
+            raise DTypeError(f"{self.name} takes the list of its inputs, got {type(inputs).__name__}; write f([x])")
         if len(inputs) != len(self.inputs):
             names = ", ".join(t.name for t in self.inputs) or "none"
             raise ShapeError(f"{self.name} takes {len(self.inputs)} inputs ({names}), got {len(inputs)}")
@@ -126,7 +128,10 @@ class Function:
         if self._phase_at is None:
             return False, inputs
         at = self._phase_at
-        return bool(np.asarray(inputs[at]).item()), [*inputs[:at], *inputs[at + 1 :]]
+        phase = np.asarray(inputs[at])
+        if phase.size != 1:
+            raise ShapeError(f"input {at} of {self.name}, the learning phase, should be 0 or 1, got {inputs[at]!r}")
+        return bool(phase.item()), [*inputs[:at], *inputs[at + 1 :]]
 
     def _checked(self, tensor: Tensor, value: Any) -> Any:
         spec = tensor.node.specs[tensor.index]
@@ -146,7 +151,12 @@ class Function:
     def _converted(self, tensor: Tensor, value: Any) -> np.ndarray:
         if isinstance(value, Tensor):
             raise DTypeError(f"input {tensor.name!r} of {self.name} expects an array, got the tensor {value!r}")
-        if hasattr(value, "toarray") and tensor.node.attrs.get("sparse"):
+        if hasattr(value, "toarray"):
+            if not tensor.node.attrs.get("sparse"):
+                raise DTypeError(
+                    f"input {tensor.name!r} of {self.name} expects {tensor.spec}, got a sparse matrix "
+                    f"({type(value).__name__}): make it with sparse=True, or give value.toarray()"
+                )
             value = value.toarray()  # inside the graph a sparse input is dense
         try:
             return np.asarray(value, dtype=tensor.dtype)

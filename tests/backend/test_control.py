@@ -40,6 +40,17 @@ def test_function_checks_its_arguments() -> None:
         f([np.zeros(3)])
 
 
+def test_function_says_what_is_wrong_with_an_argument() -> None:
+    x = K.placeholder((None, 4), name="x")
+    f = K.function([x, K.learning_phase()], [x * 2])
+    with pytest.raises(ValueError, match=r"takes the list of its inputs, got ndarray; write f\(\[x\]\)"):
+        f(np.ones((1, 4)))
+    with pytest.raises(ValueError, match=r"input 1 of function, the learning phase, should be 0 or 1, got \[1, 0\]"):
+        f([np.ones((1, 4)), [1, 0]])
+    with pytest.raises(ValueError, match="input 'x' of function .*could not convert"):
+        f([[["a"] * 4], 1])
+
+
 def test_updates_see_the_values_before_the_call() -> None:
     a, b = K.variable([1.0]), K.variable([10.0])
     f = K.function([], [a + b], updates=[(a, b), [K.update(b, a)]])
@@ -250,6 +261,27 @@ def test_sparse_placeholders() -> None:
     assert not K.is_sparse(K.to_dense(b))
     assert K.to_dense(a) is a
     assert not K.is_sparse(np.zeros(2))
+
+
+def test_a_sparse_matrix_for_a_dense_placeholder_is_refused() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    x = K.placeholder((None, 2), name="x")
+    with pytest.raises(ValueError, match=r"'x' .*got a sparse matrix \(csr_matrix\): make it with sparse=True"):
+        K.function([x], [x * 2])([sparse.csr_matrix(np.eye(2))])
+
+
+@pytest.mark.parametrize("form", ["csr", "csc", "coo", "lil"])
+def test_gradients_beside_sparse_placeholders(form: str) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    a, b = (sparse.random(4, 3, 0.5, format=form, random_state=seed) for seed in (0, 1))
+    x, y = (K.placeholder((None, 3), dtype="float64", sparse=True) for _ in range(2))
+    w = K.variable(np.ones((3, 2)), dtype="float64")
+    joined = K.concatenate([x, y], axis=0)
+    grads = K.gradients(K.sum(K.square(K.dot(joined, w))), [w, x])
+    by_w, by_x = K.function([x, y], grads)([a, b])
+    dense = np.concatenate([a.toarray(), b.toarray()])
+    assert_allclose(by_w, 2 * dense.T @ dense @ np.ones((3, 2)))
+    assert_allclose(by_x, 2 * a.toarray() @ np.ones((3, 2)) @ np.ones((2, 3)))
 
 
 def test_sparse_values() -> None:

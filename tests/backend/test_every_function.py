@@ -169,7 +169,10 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
     "concatenate": [(lambda: K.concatenate([t(2, 3), t(3, 3)]), r"\(2, 3\).*\(3, 3\)")],
     "stack": [(lambda: K.stack([t(2, 3), t(3, 3)]), r"\(2, 3\).*\(3, 3\)")],
     "gather": [(lambda: K.gather(t(3, 2), t(2)), "integer")],
-    "one_hot": [(lambda: K.one_hot(t(2), 3), "integer")],
+    "one_hot": [
+        (lambda: K.one_hot(t(2), 3), "integer"),
+        (lambda: K.one_hot(t(2, dtype="int32"), -1), r"int32\(2\).*>= 0, got -1"),
+    ],
     "in_top_k": [(lambda: K.in_top_k(t(2, 3), t(3, dtype="int32"), 1), r"\(2, 3\).*\(3\)")],
     "reshape": [(lambda: K.reshape(t(2, 3), (4, 2)), r"\(2, 3\).*\(4, 2\)")],
     "permute_dimensions": [(lambda: K.permute_dimensions(t(2, 3), (0, 0)), r"\(0, 0\).*\(2, 3\)")],

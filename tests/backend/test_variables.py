@@ -144,6 +144,9 @@ def test_arange() -> None:
     first, second = f([np.zeros((3, 2))])
     assert_array_equal(first, range(3, 10))
     assert_array_equal(second, range(3, 7, 2))
+    n = K.variable(3, dtype="int32")
+    assert_array_equal(K.eval(K.arange(n)), range(3))
+    assert_array_equal(K.function([], [K.arange(n) * 2])([])[0], [0, 2, 4])
     with pytest.raises(ValueError, match="step"):
         K.arange(1, 2, 0)
 
