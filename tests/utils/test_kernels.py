@@ -67,7 +67,7 @@ def test_dense_after_flatten_gives_the_same_for_turned_images(target):
     order = (3, 1, 2) if target == "channels_first" else (2, 3, 1)
     x = Input(source_shape)
     turned = Model(x, dense(Flatten()(Permute(order)(x))))
-    np.testing.assert_allclose(turned.predict(images), expected, rtol=1e-5)
+    np.testing.assert_allclose(turned.predict(images), expected, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match="product is 24"):
         convert_dense_weights_data_format(dense, (4, 4, 4), target)
     with pytest.raises(ValueError, match="channels_middle"):
