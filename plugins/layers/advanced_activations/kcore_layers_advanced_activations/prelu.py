@@ -7,6 +7,7 @@ from typing import Any
 from kcore import backend as K
 from kcore import constraints, initializers, regularizers
 from kcore.engine import InputSpec, Layer
+from kcore.errors import ShapeError
 
 
 class PReLU(Layer):
@@ -42,6 +43,11 @@ class PReLU(Layer):
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])
         for axis in self.shared_axes or ():
+            if not 1 <= axis < len(input_shape):
+                raise ShapeError(
+                    f"layer {self.name} (PReLU): shared_axes {self.shared_axes} must be between 1 (0 is the batch) "
+                    f"and {len(input_shape) - 1} for an input of shape {tuple(input_shape)}"
+                )
             shape[axis - 1] = 1
         self.alpha = self.add_weight(
             name="alpha",

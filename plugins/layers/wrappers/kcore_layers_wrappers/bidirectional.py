@@ -30,6 +30,8 @@ class Bidirectional(Wrapper):
                 f"Invalid merge mode {merge_mode!r}: merge_mode of Bidirectional should be one of 'sum', 'mul', "
                 "'concat', 'ave' and None"
             )
+        if not hasattr(layer, "go_backwards"):
+            raise ArgumentError(f"Bidirectional wraps a recurrent layer, such as LSTM(8) or RNN(cell); given {layer!r}")
         self.forward_layer = _copy(layer, "forward_" + layer.name, layer.go_backwards)
         self.backward_layer = _copy(layer, "backward_" + layer.name, not layer.go_backwards)
         self.merge_mode = merge_mode

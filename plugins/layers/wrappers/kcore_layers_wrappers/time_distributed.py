@@ -6,9 +6,9 @@ import inspect
 from typing import Any
 
 from kcore import backend as K
-from kcore.engine import InputSpec, Wrapper
+from kcore.engine import InputSpec, Layer, Wrapper
 from kcore.engine.structure import list_uid
-from kcore.errors import ShapeError
+from kcore.errors import ArgumentError, ShapeError
 
 
 class TimeDistributed(Wrapper):
@@ -22,6 +22,8 @@ class TimeDistributed(Wrapper):
     """
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
+        if not isinstance(layer, Layer):
+            raise ArgumentError(f"TimeDistributed wraps a layer or a model, such as Dense(8); given {layer!r}")
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
