@@ -53,9 +53,7 @@ class EventFile:
         Image.fromarray(picture).save(file, format="png")
         height, width = picture.shape[:2]
         colorspace = 1 if picture.ndim == 2 else 3
-        message = Summary.Image(
-            height=height, width=width, colorspace=colorspace, encoded_image_string=file.getvalue()
-        )
+        message = Summary.Image(height=height, width=width, colorspace=colorspace, encoded_image_string=file.getvalue())
         self._summary(step, Summary.Value(tag=tag, image=message))
 
     def graph(self, graph: GraphDef) -> None:

@@ -53,7 +53,8 @@ def _names(scopes: dict[Node, str]) -> dict[Node, str]:
 def _name(node: Node, scope: str) -> str:
     own = str(node.attrs.get("name") or "").partition(":")[0] if node.op.name in _TENSORFLOW_NAMES else ""
     name = own if own.startswith(f"{scope}/") else "/".join(filter(None, [scope, own or node.op.name]))
-    return re.sub(r"^[^A-Za-z0-9.]|[^A-Za-z0-9_.\-/]", "_", name).replace("_", ".", 1) if name[0] == "_" else name
+    name = re.sub(r"[^A-Za-z0-9_.\-/]", "_", name)
+    return name if name[0] not in "_-/" else f".{name}"  # what TensorBoard takes for a name
 
 
 def _unique(name: str, taken: set[str]) -> str:
