@@ -15,5 +15,6 @@ from kcore_callbacks import ModelCheckpoint as ModelCheckpoint
 from kcore_callbacks import ReduceLROnPlateau as ReduceLROnPlateau
 from kcore_callbacks import RemoteMonitor as RemoteMonitor
 from kcore_callbacks import TerminateOnNaN as TerminateOnNaN
+from kcore_tensorboard import TensorBoard as TensorBoard
 
 def __getattr__(name: str) -> Any: ...  # other people's plugins

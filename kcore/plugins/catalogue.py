@@ -29,6 +29,8 @@ DISTRIBUTIONS: frozenset[str] = frozenset(
         "kcore-metrics",
         "kcore-optimizers",
         "kcore-preprocessing",
+        "kcore-scikit-learn",
+        "kcore-tensorboard",
     ]
 )
 
@@ -221,6 +223,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "ModelCheckpoint": "kcore-callbacks",
         "ReduceLROnPlateau": "kcore-callbacks",
         "RemoteMonitor": "kcore-callbacks",
+        "TensorBoard": "kcore-tensorboard",
         "TerminateOnNaN": "kcore-callbacks",
     },
     "activations": {
@@ -257,6 +260,9 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "image": "kcore-preprocessing",
         "sequence": "kcore-preprocessing",
         "text": "kcore-preprocessing",
+    },
+    "wrappers": {
+        "scikit_learn": "kcore-scikit-learn",
     },
     "backends": {
         "cupy": "kcore-backends-cupy",

@@ -2,5 +2,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import kcore_scikit_learn as scikit_learn
+
+__all__ = ["scikit_learn"]
 
 def __getattr__(name: str) -> Any: ...  # other people's plugins
