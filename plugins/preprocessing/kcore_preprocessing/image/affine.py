@@ -111,8 +111,14 @@ def _as_image(x: Any, row_axis: int, col_axis: int, channel_axis: int) -> np.nda
     x = np.asarray(x)
     if x.ndim != 3:
         raise ShapeError(f"x has the shape {x.shape}; expected one image, with 3 axes", shapes=(x.shape,))
+    axes = (row_axis, col_axis, channel_axis)
+    if not all(-3 <= axis < 3 for axis in axes) or len({axis % 3 for axis in axes}) < 3:
+        raise ArgumentError(
+            f"row_axis, col_axis and channel_axis are {axes}; expected three different axes of one image, 0 to 2. "
+            "With the channels last they are 0, 1 and 2"
+        )
     x = x if np.issubdtype(x.dtype, np.floating) else x.astype(K.floatx())
-    return x.transpose(row_axis, col_axis, channel_axis)
+    return x.transpose(axes)
 
 
 def _back(x: np.ndarray, row_axis: int, col_axis: int, channel_axis: int) -> np.ndarray:
@@ -142,9 +148,10 @@ def apply_transform(
     """
     row, col = [axis for axis in range(3) if axis != channel_axis % 3]
     image = _as_image(x, row, col, channel_axis)
-    return _back(
-        warp(image[None], np.asarray(transform_matrix, "float64")[None], fill_mode, cval)[0], row, col, channel_axis
-    )
+    m = np.asarray(transform_matrix, "float64")
+    if m.shape != (3, 3):
+        raise ShapeError(f"transform_matrix has the shape {m.shape}; expected (3, 3)", shapes=(m.shape,))
+    return _back(warp(image[None], m[None], fill_mode, cval)[0], row, col, channel_axis)
 
 
 def flip_axis(x: Any, axis: int) -> np.ndarray:
@@ -165,7 +172,7 @@ def random_shift(
     fill_mode: str = "nearest", cval: float = 0.0,
 ) -> np.ndarray:  # fmt: skip
     """An image shifted by up to `wrg` of its width and `hrg` of its height (fractions), drawn from `np.random`."""
-    rows, cols = np.shape(x)[row_axis], np.shape(x)[col_axis]
+    rows, cols, _ = _as_image(x, row_axis, col_axis, channel_axis).shape
     tx = np.random.uniform(-hrg, hrg) * rows
     ty = np.random.uniform(-wrg, wrg) * cols
     return transform(x, matrix(tx=tx, ty=ty), row_axis, col_axis, channel_axis, fill_mode, cval)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
 
 from kcore import backend as K
-from kcore.errors import ArgumentError, DataError
-from kcore_preprocessing.image.files import img_to_array, list_pictures, load_img
-from kcore_preprocessing.image.iterators import Iterator, save_batch
+from kcore.errors import ArgumentError, DataError, KcoreWarning
+from kcore_preprocessing.image.files import check_interpolation, check_size, img_to_array, list_pictures, load_img
+from kcore_preprocessing.image.iterators import Iterator, check_saving, save_batch
 
 _CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 
@@ -52,8 +53,10 @@ class DirectoryIterator(Iterator):
             raise ArgumentError(f"class_mode is {class_mode!r}; expected one of {', '.join(map(repr, _CLASS_MODES))}")
         if not os.path.isdir(directory):
             raise DataError(f"{os.fspath(directory)} is not a folder; expected one with a folder for each class")
+        check_interpolation(interpolation)
+        check_saving(save_to_dir, save_format)
         self.directory, self.image_data_generator = directory, image_data_generator
-        self.target_size, self.color_mode, self.class_mode = (target_size[0], target_size[1]), color_mode, class_mode
+        self.target_size, self.color_mode, self.class_mode = check_size(target_size), color_mode, class_mode
         self.data_format = data_format or image_data_generator.data_format
         self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
         self.subset, self.interpolation = subset, interpolation
@@ -62,10 +65,19 @@ class DirectoryIterator(Iterator):
         self.image_shape = self.target_size + channels if last else channels + self.target_size
 
         names = list(classes) if classes else sorted(e.name for e in os.scandir(directory) if e.is_dir())
+        missing = [name for name in names if not os.path.isdir(os.path.join(directory, name))]
+        if missing:
+            warnings.warn(
+                f"{os.fspath(directory)} has no folder for the classes {missing}: they have no pictures. Its folders: "
+                f"{sorted(e.name for e in os.scandir(directory) if e.is_dir())}",
+                KcoreWarning,
+                stacklevel=3,
+            )
         self.num_classes = len(names)
         self.class_indices = {name: i for i, name in enumerate(names)}
         self.filenames: list[str] = []
         numbers: list[int] = []
+        split = image_data_generator.validation_split
         first, end = image_data_generator._part(subset)
         for i, name in enumerate(names):
             found = list_pictures(os.path.join(directory, name), followlinks=follow_links)
@@ -78,7 +90,8 @@ class DirectoryIterator(Iterator):
             raise DataError(
                 f"{os.fspath(directory)} has no pictures: its class folders are {names}, and no file in them ends in "
                 ".png, .jpg, .jpeg, .bmp, .ppm, .tif or .tiff. Pictures belong in class folders below the one given, "
-                "also with class_mode=None" + (f"; subset={subset!r} leaves none, perhaps" if subset else "")
+                "also with class_mode=None"
+                + (f"; subset={subset!r} leaves none, perhaps: validation_split is {split}" if subset else "")
             )
         if class_mode == "binary" and self.num_classes > 2:
             raise DataError(f"class_mode 'binary' is for two classes; there are {self.num_classes}: use 'sparse'")

@@ -11,6 +11,7 @@ from kcore import backend as K
 from kcore.errors import ArgumentError, DataError, ShapeError
 
 EXTENSIONS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 
 
 def channel_axis(data_format: str | None) -> int:
@@ -21,11 +22,26 @@ def channel_axis(data_format: str | None) -> int:
     return 2 if data_format == "channels_last" else 0
 
 
+def check_interpolation(interpolation: str) -> None:
+    """Refuse a name that is not one of `INTERPOLATIONS`."""
+    if interpolation not in INTERPOLATIONS:
+        raise ArgumentError(
+            f"interpolation is {interpolation!r}; expected one of {', '.join(map(repr, INTERPOLATIONS))}"
+        )
+
+
+def check_size(target_size: Any) -> tuple[int, int]:
+    """A size of pictures, (rows, cols), if it is two whole numbers above 0."""
+    if np.shape(target_size) != (2,) or not all(isinstance(n, int | np.integer) and n > 0 for n in target_size):
+        raise ArgumentError(f"target_size is {target_size!r}; expected two whole numbers above 0, (rows, cols)")
+    return int(target_size[0]), int(target_size[1])
+
+
 def to_bytes(x: np.ndarray) -> np.ndarray:
     """Shifted and scaled so that the smallest value is 0 and the largest 255; a constant image is 0."""
     x = x - x.min()
     largest = x.max()
-    return x * (255 / largest) if largest else x
+    return x / largest * 255 if largest else x  # in this order the largest is 255 exactly
 
 
 def array_to_img(x: Any, data_format: str | None = None, scale: bool = True) -> Any:
@@ -96,20 +112,19 @@ def load_img(
     """
     from PIL import Image
 
-    methods = {name: name.upper() for name in ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")}
-    if interpolation not in methods:
-        raise ArgumentError(f"interpolation is {interpolation!r}; expected one of {', '.join(map(repr, methods))}")
+    check_interpolation(interpolation)
+    size = None if target_size is None else check_size(target_size)
     try:
         with Image.open(path) as file:
             img = file.convert("L" if grayscale else "RGB")
     except FileNotFoundError:
         raise
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"{os.fspath(path)} cannot be read as a picture ({error}); replace it, or remove it from the data"
         ) from error
-    if target_size is not None and img.size != (target_size[1], target_size[0]):
-        img = img.resize((target_size[1], target_size[0]), getattr(Image.Resampling, methods[interpolation]))
+    if size is not None and img.size != size[::-1]:
+        img = img.resize(size[::-1], getattr(Image.Resampling, interpolation.upper()))
     return img
 
 

@@ -13,7 +13,12 @@ from kcore.errors import ArgumentError, DataError, KcoreWarning, ShapeError
 from kcore_preprocessing.image import affine
 from kcore_preprocessing.image.directory import DirectoryIterator
 from kcore_preprocessing.image.files import channel_axis
-from kcore_preprocessing.image.iterators import NumpyArrayIterator, drawing_from
+from kcore_preprocessing.image.iterators import NumpyArrayIterator, as_images, check_channels, drawing_from
+
+_PARAMETERS = (
+    *("theta", "tx", "ty", "shear", "zx", "zy"),
+    *("flip_horizontal", "flip_vertical", "channel_shift_intensity", "brightness"),
+)
 
 
 class ImageDataGenerator:
@@ -98,6 +103,10 @@ class ImageDataGenerator:
         if not 0 <= validation_split < 1:
             raise ArgumentError(
                 f"validation_split is {validation_split}; expected a fraction, 0 <= validation_split < 1"
+            )
+        if preprocessing_function is not None and not callable(preprocessing_function):
+            raise ArgumentError(
+                f"preprocessing_function is {preprocessing_function!r}; expected a function of one image, or None"
             )
         if abs(shear_range) >= np.pi / 2:
             raise ArgumentError(
@@ -187,9 +196,10 @@ class ImageDataGenerator:
             rounds: how many transforms of each image, with `augment`.
             seed: of the transforms.
         """
-        x = np.array(x, dtype=K.floatx())
-        if x.ndim != 4:
-            raise ShapeError(f"fit: x has the shape {x.shape}; expected images of rank 4", shapes=(x.shape,))
+        x = as_images("x", x).astype(K.floatx())
+        check_channels(x, self.data_format)
+        if rounds < 1:
+            raise ArgumentError(f"rounds is {rounds}; expected at least 1")
         if not len(x):
             raise DataError("fit: x has no images")
         if augment:
@@ -214,10 +224,14 @@ class ImageDataGenerator:
 
     def standardize(self, x: np.ndarray) -> np.ndarray:
         """One image, or a batch of them, standardized; float arrays are changed in place."""
+        if np.ndim(x) not in (3, 4):
+            raise ShapeError(
+                f"x has the shape {np.shape(x)}; expected one image of 3 axes, or a batch of 4", shapes=(np.shape(x),)
+            )
+        x = np.asarray(x)
         one = x.ndim == 3
         if self.preprocessing_function:
-            f = self.preprocessing_function
-            x = f(x) if one else np.stack([f(image) for image in x])
+            x = self._preprocessed(x) if one else np.stack([self._preprocessed(image) for image in x])
         x = x if np.issubdtype(x.dtype, np.floating) else x.astype(K.floatx())
         axes = (-3, -2, -1)
         if self.rescale:
@@ -227,11 +241,23 @@ class ImageDataGenerator:
         if self.samplewise_std_normalization:
             x /= x.std(axis=axes, keepdims=True) + K.epsilon()
         if self.featurewise_center and self._fitted("featurewise_center", self.mean):
+            if self.mean.size != x.shape[self.channel_axis - 4]:
+                raise ShapeError(
+                    f"x has the shape {x.shape}; fit was given images of {self.mean.size} channels "
+                    f"(data_format {self.data_format!r})",
+                    shapes=(x.shape,),
+                )
             x -= self.mean
         if self.featurewise_std_normalization and self._fitted("featurewise_std_normalization", self.std):
             x /= self.std + K.epsilon()
         if self.zca_whitening and self._fitted("zca_whitening", self.principal_components):
             flat = x.reshape(1 if one else len(x), -1)
+            if flat.shape[1] != len(self.principal_components):
+                raise ShapeError(
+                    f"x has the shape {x.shape}, {flat.shape[1]} values an image; fit for zca_whitening was given "
+                    f"images of {len(self.principal_components)}",
+                    shapes=(x.shape,),
+                )
             x = (flat @ self.principal_components).reshape(x.shape)
         return x
 
@@ -241,6 +267,8 @@ class ImageDataGenerator:
         Args:
             img_shape: shape of the image, three numbers.
         """
+        if np.shape(img_shape) != (3,):
+            raise ShapeError(f"img_shape is {img_shape!r}; expected three sizes, those of one image")
         return self._draw(tuple(img_shape), _random(seed))
 
     def apply_transform(self, x: Any, transform_parameters: dict[str, Any]) -> np.ndarray:
@@ -252,6 +280,11 @@ class ImageDataGenerator:
                 'flip_horizontal', 'flip_vertical', 'channel_shift_intensity', 'brightness'.
         """
         x = np.asarray(x)
+        if x.ndim != 3:
+            raise ShapeError(f"x has the shape {x.shape}; expected one image, with 3 axes", shapes=(x.shape,))
+        unknown = sorted(set(transform_parameters) - set(_PARAMETERS))
+        if unknown:
+            raise ArgumentError(f"transform_parameters has {unknown}; expected any of {', '.join(_PARAMETERS)}")
         x = x if np.issubdtype(x.dtype, np.floating) else x.astype(K.floatx())
         return self._apply(x[None], [transform_parameters])[0]
 
@@ -299,8 +332,7 @@ class ImageDataGenerator:
 
     def _apply(self, images: np.ndarray, parameters: list[dict[str, Any]]) -> np.ndarray:
         x = np.moveaxis(images, self.channel_axis, 3)
-        names = ("theta", "tx", "ty", "shear", "zx", "zy")
-        chosen = [{name: p[name] for name in names if name in p} for p in parameters]
+        chosen = [{name: p[name] for name in _PARAMETERS[:6] if name in p} for p in parameters]
         m = np.array([affine.centered(affine.matrix(**c), *x.shape[1:3]) for c in chosen]).reshape(-1, 3, 3)
         moved = (m != np.eye(3)).any()
         x = affine.warp(x, m, self.fill_mode, self.cval) if moved else x.copy()
@@ -314,6 +346,17 @@ class ImageDataGenerator:
             if p.get("brightness") is not None:
                 x[i] = affine.brighten(x[i], p["brightness"])
         return np.ascontiguousarray(np.moveaxis(x, 3, self.channel_axis))
+
+    def _preprocessed(self, image: np.ndarray) -> np.ndarray:
+        assert self.preprocessing_function is not None
+        result = np.asarray(self.preprocessing_function(image))
+        if result.shape != image.shape:
+            raise ShapeError(
+                f"preprocessing_function made the shape {result.shape} of an image of the shape {image.shape}; "
+                "expected the same shape",
+                shapes=(image.shape, result.shape),
+            )
+        return result
 
     def _fitted(self, name: str, value: Any) -> bool:
         if value is None:

@@ -10,14 +10,15 @@ import contextlib
 import os
 import secrets
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
 
 from kcore import backend as K
-from kcore.errors import ArgumentError, DataError, ShapeError
+from kcore.errors import ArgumentError, DataError, KcoreWarning, ShapeError
 from kcore.utils import Sequence
-from kcore_preprocessing.image.files import array_to_img, channel_axis
+from kcore_preprocessing.image.files import channel_axis, save_img
 
 _global_draws = threading.RLock()
 
@@ -48,8 +49,10 @@ class Iterator(Sequence):
     """
 
     def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None) -> None:
-        if batch_size < 1:
-            raise ArgumentError(f"batch_size is {batch_size}; expected at least 1")
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ArgumentError(f"batch_size is {batch_size!r}; expected a whole number of at least 1")
+        if n < 1:
+            raise DataError(f"{type(self).__name__} has no images; expected at least one")
         self.n, self.batch_size, self.shuffle, self.seed = n, batch_size, shuffle, seed
         self.batch_index = 0
         self.total_batches_seen = 0
@@ -70,8 +73,6 @@ class Iterator(Sequence):
 
     def __next__(self) -> Any:
         with self.lock:
-            if self.n < 1:
-                raise DataError(f"{type(self).__name__} has no images")
             if self.batch_index >= len(self):
                 self._end_pass()
             index, self.batch_index = self.batch_index, self.batch_index + 1
@@ -128,12 +129,48 @@ class Iterator(Sequence):
         self.lock = threading.Lock()
 
 
+def as_images(name: str, x: Any) -> np.ndarray:
+    """An array of images, of rank 4."""
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise DataError(
+            f"{name} is no array ({error}); expected images of one size: (samples, rows, cols, channels)"
+        ) from error
+    if x.ndim != 4:
+        raise ShapeError(
+            f"{name} has the shape {x.shape}; expected images of rank 4: (samples, rows, cols, channels). "
+            "For gray images add an axis: x[..., None]; for one image: x[None]",
+            shapes=(x.shape,),
+        )
+    return x
+
+
+def check_saving(folder: Any, file_format: str) -> None:
+    """Refuse, before any work is done, a place or a format that pictures cannot be written to."""
+    if file_format not in ("png", "jpeg", "jpg"):
+        raise ArgumentError(f"save_format is {file_format!r}; expected 'png' or 'jpeg'")
+    if folder and not os.path.isdir(folder):
+        raise DataError(f"save_to_dir is {os.fspath(folder)!r}, which is not a folder; make it first")
+
+
+def check_channels(x: np.ndarray, data_format: str) -> None:
+    """A warning for images (batch, ...) with a number of channels that pictures do not have."""
+    count = x.shape[channel_axis(data_format) + 1]
+    if count not in (1, 3, 4):
+        warnings.warn(
+            f"images of the shape {x.shape} have {count} channels, as data_format is {data_format!r}; expected 1, 3 or "
+            f"4. If the channels are on another axis, give ImageDataGenerator the other data_format",
+            KcoreWarning,
+            stacklevel=4,
+        )
+
+
 def save_batch(batch: np.ndarray, names: Any, folder: str, prefix: str, data_format: str, file_format: str) -> None:
     """Write the images of a batch as pictures, to look at."""
     for name, image in zip(names, batch):
-        picture = array_to_img(image, data_format, scale=True)
         path = os.path.join(folder, f"{prefix}_{name}_{secrets.token_hex(4)}.{file_format}")
-        picture.save(path, format="jpeg" if file_format == "jpg" else file_format)
+        save_img(path, image, data_format, file_format)
 
 
 class NumpyArrayIterator(Iterator):
@@ -154,25 +191,25 @@ class NumpyArrayIterator(Iterator):
         subset: str | None = None,
         sample_weight: Any = None,
     ) -> None:
-        x = np.asarray(x)
+        x = as_images("x", x)
         y = None if y is None else np.asarray(y)
         sample_weight = None if sample_weight is None else np.asarray(sample_weight)
         for name, other in (("y", y), ("sample_weight", sample_weight)):
             if other is not None and len(other) != len(x):
                 raise DataError(f"x has {len(x)} images and {name} {len(other)} entries; expected the same number")
-        if x.ndim != 4:
-            raise ShapeError(
-                f"x has the shape {x.shape}; expected images of rank 4: (samples, rows, cols, channels). "
-                "For gray images add an axis: x[..., None]",
-                shapes=(x.shape,),
-            )
         first, last = image_data_generator._part(subset)
         part = slice(int(len(x) * first), int(len(x) * last))
+        if len(x) and part.start >= part.stop:
+            raise DataError(
+                f"subset={subset!r} of {len(x)} images has none: validation_split of ImageDataGenerator is "
+                f"{image_data_generator.validation_split}"
+            )
         self.x, self.y = x[part], None if y is None else y[part]
         self.sample_weight = None if sample_weight is None else sample_weight[part]
         self.image_data_generator = image_data_generator
         self.data_format = data_format or image_data_generator.data_format
-        channel_axis(self.data_format)
+        check_channels(x, self.data_format)
+        check_saving(save_to_dir, save_format)
         self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
         super().__init__(len(self.x), batch_size, shuffle, seed)
 
