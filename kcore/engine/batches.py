@@ -63,6 +63,8 @@ class ArraySource:
         self._readers = [index_reader(a, self._order) if shuffle else range_reader(a) for a in arrays]
 
     def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
+        if self._shuffle:
+            self._order[:] = np.arange(len(self._order))  # a resumed run, which starts here, shuffles to the same order
         if self._shuffle == "batch":
             shuffle_batches(self._order, self.batch_size)
         elif self._shuffle:

@@ -441,15 +441,23 @@ class Network(Layer):
 
         print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
 
-    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    def save(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        include_random_state: bool = False,
+    ) -> None:
         """Save architecture, weights, and training configuration and state to one HDF5 file.
 
         # Arguments
             filepath: path, or open `h5py.File` or `Group`.
             overwrite: boolean; False asks on the terminal before an existing file is replaced.
             include_optimizer: boolean, whether the optimizer's state is saved too.
+            include_random_state: boolean, whether the state of drop-out, noise and NumPy's global generator is saved
+                too, for `load_model(..., restore_random_state=True)`.
         """
-        _saving().save_model(self, filepath, overwrite, include_optimizer)
+        _saving().save_model(self, filepath, overwrite, include_optimizer, include_random_state)
 
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Save the weights to an HDF5 file.

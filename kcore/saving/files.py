@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import h5py
 
 from kcore.errors import DamagedFileError, SavedModelError
+from kcore.saving.heaps import check_heaps
 
 _BLOCK = 1 << 20  # bytes by which a file grows in memory
 
@@ -40,18 +41,25 @@ def reading(source: Any) -> Iterator[Any]:
         with open(source, "rb"):  # a clear error where it is missing or not readable
             pass
     try:
+        check_heaps(source)
         with h5py.File(source, "r") as file:
             yield file
+    except DamagedFileError as error:
+        raise _damaged(name, error) from error
     except SavedModelError as error:
         error.path = error.path or name
         raise
     except (OSError, RuntimeError, KeyError) as error:
         # h5py answers damage inside a file with any of these.
-        raise DamagedFileError(
-            f"{name} cannot be read: {error}. It is not an HDF5 file of a model or its weights, or it is damaged "
-            "or incomplete.",
-            path=name,
-        ) from error
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: Exception) -> DamagedFileError:
+    return DamagedFileError(
+        f"{name} cannot be read: {error}. It is not an HDF5 file of a model or its weights, or it is damaged or "
+        "incomplete.",
+        path=name,
+    )
 
 
 def name_of(source: Any) -> str:

@@ -2,6 +2,7 @@
 
 attributes: model_config, training_config (JSON), keras_version, backend, kcore_provenance
 model_weights/       see `weights.py`
+kcore_random_state/  see `random_state.py`, where it was asked for
 optimizer_weights/   the optimizer's state; attribute weight_names
 """
 
@@ -21,11 +22,19 @@ from kcore.saving.architecture import json_value, model_description, model_from_
 from kcore.saving.files import may_write, name_of, reading, writing
 from kcore.saving.groups import member, text_attribute
 from kcore.saving.provenance import check_provenance, write_provenance
+from kcore.saving.random_state import restore_random_state as restore_state
+from kcore.saving.random_state import write_random_state
 from kcore.saving.training import compile_from, read_training_config, restore_optimizer, write_training
 from kcore.saving.weights import KERAS_VERSION, LAYOUT_BACKEND, matched_in_order, set_and_release, write_weights
 
 
-def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+def save_model(
+    model: Any,
+    filepath: Any,
+    overwrite: bool = True,
+    include_optimizer: bool = True,
+    include_random_state: bool = False,
+) -> None:
     """Save architecture, weights, and training configuration and state to one HDF5 file.
 
     A file is replaced in one step, when everything has been written: a crash leaves the old one whole.
@@ -35,6 +44,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
         filepath: path, open `h5py.File` or `Group`, or binary file object.
         overwrite: boolean; False asks on the terminal before an existing file is replaced.
         include_optimizer: boolean, whether training configuration and optimizer state are saved too.
+        include_random_state: boolean, whether the state of drop-out and noise, and of NumPy's global generator (which
+            shuffles), is saved too; `load_model(..., restore_random_state=True)` then goes on to the bit.
     """
     if not may_write(filepath, overwrite):
         return
@@ -48,10 +59,17 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimi
         write_weights(group.create_group("model_weights"), model.layers)
         if include_optimizer and getattr(model, "optimizer", None):
             write_training(group, model)
+        if include_random_state:
+            write_random_state(group, model)
     hooks.call("kcore_model_saved", model=model, path=name_of(filepath))
 
 
-def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, compile: bool = True) -> Any:
+def load_model(
+    filepath: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    restore_random_state: bool = False,
+) -> Any:
     """Load a model that `save_model`, or Keras 2, wrote.
 
     # Arguments
@@ -59,6 +77,8 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
         custom_objects: dictionary, names to classes and functions that are not installed as plugins; for a
             `Lambda`, also the layer's name to its function.
         compile: boolean, whether to compile the model as it was when it was saved.
+        restore_random_state: boolean, whether drop-out, noise and NumPy's global generator go on where they were when
+            the model was saved with `include_random_state=True`.
 
     # Returns
         A model; compiled, with the optimizer's state, where the file has that and `compile` is True.
@@ -75,6 +95,8 @@ def load_model(filepath: Any, custom_objects: Mapping[str, Any] | None = None, c
         if config is not None:
             _compile(model, config)
             restore_optimizer(group, model)
+        if restore_random_state:
+            restore_state(group, model)
     hooks.call("kcore_model_loaded", model=model, path=name_of(filepath))
     return model
 
