@@ -119,8 +119,14 @@ def checked_dataset(group: Any, path: str) -> Any:
         ValueError: missing, not numbers, or kept in another file.
     """
     dataset = member(group, path, h5py.Dataset)
-    if dataset.dtype.kind not in "fiub":
-        raise SavedModelError(f"'{path}' in {group.name} of the file should hold numbers, but holds {dataset.dtype}.")
+    try:
+        dtype = dataset.dtype
+    except (TypeError, ValueError) as error:
+        raise SavedModelError(
+            f"'{path}' in {group.name} of the file holds nothing that NumPy knows: {error}"
+        ) from error
+    if dtype.kind not in "fiub":
+        raise SavedModelError(f"'{path}' in {group.name} of the file should hold numbers, but holds {dtype}.")
     if dataset.is_virtual or dataset.external:
         raise SavedModelError(
             f"'{path}' in {group.name} of the file keeps its values in another file, which is not read."

@@ -93,8 +93,7 @@ def load_model(
         set_and_release(matched_in_order(member(group, "model_weights", h5py.Group), model.layers))
         config = read_training_config(group) if compile else None
         if config is not None:
-            _compile(model, config)
-            restore_optimizer(group, model)
+            _compile(model, config, group)
         if restore_random_state:
             restore_state(group, model)
     hooks.call("kcore_model_loaded", model=model, path=name_of(filepath))
@@ -115,9 +114,10 @@ def _architecture(group: Any, custom_objects: Mapping[str, Any] | None) -> Netwo
     return model
 
 
-def _compile(model: Any, config: Mapping[str, Any]) -> None:
+def _compile(model: Any, config: Mapping[str, Any], group: Any) -> None:
     try:
         compile_from(model, config)
+        restore_optimizer(group, model)
     except KcoreError:
         raise
     except (TypeError, ValueError, KeyError, AttributeError) as error:
