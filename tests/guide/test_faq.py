@@ -231,6 +231,41 @@ def test_removing_a_layer():
     assert len(model.layers) == 1 and model.output_shape == (None, 32)
 
 
+def test_pretrained_models():
+    """Section 3.3.17; the weights are not downloaded."""
+    from keras.applications.xception import Xception
+    from keras.applications.vgg16 import VGG16
+    from keras.applications.vgg19 import VGG19
+    from keras.applications.resnet50 import ResNet50
+    from keras.applications.inception_v3 import InceptionV3
+    from keras.applications.inception_resnet_v2 import InceptionResNetV2
+    from keras.applications.mobilenet import MobileNet
+
+    assert all(map(callable, (Xception, VGG19, ResNet50, InceptionV3, InceptionResNetV2, MobileNet)))
+    model = VGG16(weights=None, include_top=True)
+    assert model.output_shape == (None, 1000) and model.count_params() == 138357544
+
+
+def test_validation_data_are_never_shuffled(data):
+    """Sections 3.3.11 and 3.3.12: training data are shuffled each epoch, validation data are not."""
+    from keras.callbacks import Callback
+    from keras.layers import Dense
+    from keras.models import Sequential
+
+    class Look(Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(np.array(self.validation_data[0]))
+
+    seen = []
+    x, y = data
+    model = Sequential([Dense(3, input_shape=(6,))])
+    model.compile("sgd", "mse")
+    for shuffle in (True, False):
+        model.fit(x, y, validation_split=0.25, shuffle=shuffle, epochs=2, verbose=0, callbacks=[Look()])
+    for rows in seen:
+        np.testing.assert_array_equal(rows, x[48:])
+
+
 def test_hdf5_inputs(model, data):
     """Section 3.3.18, and 20.2."""
     from keras.utils.io_utils import HDF5Matrix
