@@ -56,7 +56,14 @@ def pad_sequences(
     for i, row in enumerate(rows):
         if not len(row) or not maxlen:
             continue
-        kept = np.asarray(row[-maxlen:] if truncating == "pre" else row[:maxlen], dtype=dtype)
+        try:
+            kept = np.asarray(row[-maxlen:] if truncating == "pre" else row[:maxlen], dtype=dtype)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"sequences[{i}] does not fit the dtype {np.dtype(dtype)} ({error}). Elements are numbers, or arrays "
+                "of one shape; for strings use dtype=object",
+                argument="sequences",
+            ) from error
         if kept.shape[1:] != element:
             raise ShapeError(
                 f"the elements of sequence {i} have the shape {kept.shape[1:]}, those before it {element}; "
@@ -94,6 +101,8 @@ def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> np.ndarray:
     Returns:
         array (size,); entry i is the probability of the i-th most common word; entry 0 is that of rank 1.
     """
+    if size < 0:
+        raise ArgumentError(f"size is {size}; expected a number of words of at least 0")
     gamma = 0.577
     rank = np.maximum(np.arange(size, dtype="float64"), 1.0)
     inverse_frequency = rank * (np.log(rank) + gamma) + 0.5 - 1.0 / (12.0 * rank)
@@ -132,6 +141,15 @@ def skipgrams(
     Raises:
         ArgumentError: random words are wanted from a vocabulary without words.
     """
+    for name, amount in (("window_size", window_size), ("negative_samples", negative_samples)):
+        if amount < 0:
+            raise ArgumentError(f"{name} is {amount}; expected at least 0")
+    if sampling_table is not None and len(sequence) and max(sequence) >= len(sampling_table):
+        raise DataError(
+            f"sequence has the word {max(sequence)}, and sampling_table has {len(sampling_table)} entries; expected "
+            "one for each index: make_sampling_table(largest index + 1)",
+            argument="sampling_table",
+        )
     couples: list[list[int]] = []
     for i, word in enumerate(sequence):
         if not word or (sampling_table is not None and sampling_table[word] < random.random()):
@@ -212,6 +230,11 @@ class TimeseriesGenerator(Sequence):
         self.start_index = start_index + length  # the first step that has a whole window before it
         self.end_index = len(data) - 1 if end_index is None else end_index
         self.shuffle, self.reverse, self.batch_size = shuffle, reverse, batch_size
+        if start_index < 0 or self.end_index >= len(data):
+            raise ArgumentError(
+                f"start_index is {start_index} and end_index {self.end_index}; expected steps of the data, 0 to "
+                f"{len(data) - 1}"
+            )
         if self.start_index > self.end_index:
             raise DataError(
                 f"no window fits: start_index + length is {self.start_index}, and the last step that may be a target "
@@ -224,6 +247,10 @@ class TimeseriesGenerator(Sequence):
         return -(-windows // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        count = len(self)
+        if not -count <= index < count:
+            raise IndexError(f"batch {index} was asked for; there are {count}")
+        index %= count
         if self.shuffle:
             rows = np.random.randint(self.start_index, self.end_index + 1, size=self.batch_size)
         else:

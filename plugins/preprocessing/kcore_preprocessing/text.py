@@ -128,6 +128,8 @@ class Tokenizer:
         self.document_count = int(kwargs.pop("document_count", 0))
         if kwargs:
             raise ArgumentError(f"Tokenizer has no arguments {sorted(kwargs)}")
+        if num_words is not None and num_words < 0:
+            raise ArgumentError(f"num_words is {num_words}; expected None or a number of words above 0")
         self.num_words, self.filters, self.lower, self.split = num_words, filters, lower, split
         self.char_level, self.oov_token = char_level, oov_token
         self.word_counts: OrderedDict[str, int] = OrderedDict()
@@ -142,6 +144,13 @@ class Tokenizer:
         Args:
             texts: list or iterator of texts.
         """
+        if isinstance(texts, str) and not self.char_level:
+            warnings.warn(
+                "fit_on_texts was given one string, each character of which is taken for a text; for one text give a "
+                "list: [text]",
+                KcoreWarning,
+                stacklevel=2,
+            )
         for text in texts:
             self.document_count += 1
             counts = Counter(self._tokens(text))
@@ -219,8 +228,14 @@ class Tokenizer:
         width = self.num_words or len(self.word_index) + 1
         sequences = list(sequences)
         counts = np.zeros((len(sequences), width))
-        for row, sequence in zip(counts, sequences):
-            numbers = np.asarray(sequence, dtype="int64")
+        for i, (row, sequence) in enumerate(zip(counts, sequences)):
+            numbers = np.asarray(sequence if np.ndim(sequence) else [sequence], dtype="int64")
+            if not np.ndim(sequence) or numbers.ndim > 1 or (numbers < 0).any():
+                raise DataError(
+                    f"sequences[{i}] is {sequence!r}; expected a list of word numbers of at least 0. For one sequence: "
+                    "[sequence]",
+                    argument="sequences",
+                )
             row += np.bincount(numbers[numbers < width], minlength=width)
         if mode == "binary":
             return (counts > 0).astype("float64")
@@ -247,6 +262,8 @@ class Tokenizer:
 
     def _tokens(self, text: Any) -> Any:
         if self.char_level or isinstance(text, list | tuple):
+            if not isinstance(text, str | list | tuple) or not all(isinstance(token, str) for token in text):
+                raise DataError(f"a text is {text!r}; expected a string, or a list of strings", argument="texts")
             if not self.lower:
                 return text
             return text.lower() if isinstance(text, str) else [token.lower() for token in text]
@@ -255,11 +272,16 @@ class Tokenizer:
 
 def tokenizer_from_json(json_string: str) -> Tokenizer:
     """The `Tokenizer` that `Tokenizer.to_json` wrote."""
-    config = json.loads(json_string)["config"]
-    learned = {
-        name: json.loads(config.pop(name))
-        for name in ("word_counts", "word_docs", "index_docs", "index_word", "word_index")
-    }
+    try:
+        config = json.loads(json_string)["config"]
+        learned = {
+            name: json.loads(config.pop(name))
+            for name in ("word_counts", "word_docs", "index_docs", "index_word", "word_index")
+        }
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"json_string is not what Tokenizer.to_json wrote ({type(error).__name__}: {error})", argument="json_string"
+        ) from error
     tokenizer = Tokenizer(**config)
     tokenizer.word_counts = OrderedDict(learned["word_counts"])
     tokenizer.word_docs = defaultdict(int, learned["word_docs"])
