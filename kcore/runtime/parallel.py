@@ -178,8 +178,9 @@ def parallel_blocks(body: Callable[[int, int], Any], blocks: int, most: int | No
     """
     workers = min(thread_count(), blocks, thread_count() if most is None else most)
     if workers <= 1:
-        for block in range(blocks):
-            body(0, block)
+        with blas.single_thread():
+            for block in range(blocks):
+                body(0, block)
         return
     _get_pool().run(body, blocks, workers)
 

@@ -5,7 +5,7 @@ import pytest
 
 from kcore.runtime import blas
 from kcore.runtime.numpy_kernels.products import SPLIT_FLOPS, bind_product
-from kcore.runtime.parallel import limit_threads
+from kcore.runtime.parallel import limit_threads, parallel_blocks
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5), (32, 512, 512), (129, 784, 512), (784, 128, 512), (1, 4096, 4096)])
@@ -31,3 +31,14 @@ def test_blas_has_its_threads_back():
     bind_product(a, a, out)()
     assert blas.get_threads() == before
     assert (out == side).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blas_has_one_thread_in_a_block(threads):
+    """Also where kcore itself has one thread: the threads of BLAS would spin between the products of small blocks."""
+    before = blas.get_threads()
+    seen = []
+    with limit_threads(threads):
+        parallel_blocks(lambda worker, block: seen.append(blas.get_threads()), 4)
+    assert seen == [1 if before is not None else None] * 4
+    assert blas.get_threads() == before
