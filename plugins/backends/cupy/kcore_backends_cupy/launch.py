@@ -63,6 +63,7 @@ class Launches:
         for call in self.calls:
             if isinstance(call, Launch):
                 call.before()
+        for call in self.calls:
             call()
 
 

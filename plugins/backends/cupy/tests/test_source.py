@@ -58,8 +58,9 @@ def sources(emulated, monkeypatch):
 
 def _modules():
     from kcore_backends_cupy import random_bits
+    from kcore_backends_cupy.kernels import batch_norm, products, reduce
 
-    return launch, random_bits
+    return launch, random_bits, batch_norm, products, reduce
 
 
 @pytest.fixture(scope="session")
@@ -82,8 +83,11 @@ def _arity(name):
 
 def _check(sources, compile_for):
     assert sources
-    # One program: the functions on numbers are compiled once.
-    renamed = [s.replace(f"void {name}(", f"void {name}_{i}(") for i, (s, name) in enumerate(sources.items())]
+    # One program: the functions on numbers are compiled once. A kernel with types of its own has a namespace.
+    renamed = [
+        f"namespace n{i} {{ {s.replace(f'void {name}(', f'void {name}_{i}(')} }}\n"
+        for i, (s, name) in enumerate(sources.items())
+    ]
     for architecture in ARCHITECTURES:
         assert len(compile_for(PRELUDE + "".join(renamed), architecture, launch.OPTIONS)) > 500
 
@@ -111,6 +115,29 @@ def test_a_literal_of_each_kind():
     assert expressions.literal(float("inf"), "float32") == "((float)K_INF)"
     assert expressions.literal(-(2**63), "int64") == "(-9223372036854775807LL - 1)"
     assert expressions.literal(0.1, "float32") == "((float)0.10000000149011612)"
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_kernels_with_barriers(dtype, sources, compile_for):
+    """Reductions of each kind and length, softmax, products, batch normalization and its gradient."""
+    x, w = placeholder((40, 3, 50), dtype, "x"), placeholder((50, 4), dtype, "w")
+    long = placeholder((1 << 15,), dtype, "long")
+    made = [apply(name, x, axes=(0, 1), keepdims=False) for name in ("sum", "mean", "max", "min", "prod", "all", "any")]
+    made += [apply("sum", x, axes=(2,), keepdims=True), apply("sum", long, axes=(0,), keepdims=False)]
+    made += [apply("softmax", x, axis=2), apply("log_softmax", x, axis=2), K.dot(x, w)]
+    ones = placeholder((50,), dtype, "ones")
+    y, mean, _, inv = apply("batch_norm", x, ones, ones, axes=(0, 1), epsilon=1e-3)
+    made += [y, *apply("batch_norm_grad", x, ones, mean, inv, y, axes=(0, 1))]
+    r = np.random.RandomState(0)
+    arrays = [r.uniform(0.5, 1.5, t.shape).astype(dtype) for t in (x, w, long, ones)]
+    values = Function([x, w, long, ones], made)(arrays)
+    rtol = {"float16": 2e-2, "float32": 1e-5, "float64": 1e-12}[dtype]
+    exact = [a.astype("float64") for a in arrays]
+    np.testing.assert_allclose(values[0], exact[0].sum((0, 1)), rtol=rtol)
+    np.testing.assert_allclose(values[8], exact[2].sum(), rtol=rtol)
+    np.testing.assert_allclose(values[11], exact[0] @ exact[1], rtol=rtol)
+    assert {"reduce", "softmax", "product", "batch_norm", "batch_norm_grad"} <= set(sources.values())
+    _check(sources, compile_for)
 
 
 def test_kernels_of_a_training_step(sources, compile_for):

@@ -72,7 +72,11 @@ class ndarray:
         return wrap(value)
 
     def __getitem__(self, key: Any) -> Any:
-        return wrap(self._a[unwrap_index(key)])
+        index = unwrap_index(key)
+        found = self._a[index]
+        if not isinstance(found, np.ndarray):  # CuPy's element is a view, not a number
+            found = self._a[(*index, ...) if isinstance(index, tuple) else (index, ...)]
+        return ndarray(found)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         touch()
@@ -162,7 +166,7 @@ def wrap(value: Any) -> Any:
     if isinstance(value, np.generic):
         return ndarray(np.array(value))
     if isinstance(value, (list, tuple)) and any(isinstance(v, (np.ndarray, np.generic)) for v in value):
-        return tuple(wrap(v) for v in value)
+        return [wrap(v) for v in value] if isinstance(value, list) else tuple(wrap(v) for v in value)
     return value
 
 

@@ -51,36 +51,39 @@ template <typename T> static inline T atomicAdd(T* p, T v) { T old = *p; *p = ol
 """
 
 _FIBERS = r"""
+#include <setjmp.h>
 #include <ucontext.h>
-static ucontext_t k_main, k_fiber[1024];
+// A fiber starts by swapcontext and is left and resumed by longjmp, which makes no system call; it serves every block.
+static ucontext_t k_main_context, k_context[1024];
+static jmp_buf k_main, k_fiber[1024];
+static bool k_started[1024], k_ended[1024];
 static char* k_stacks;
-static int k_threads, k_now, k_done;
+static int k_now, k_done;
 static void (*k_body)();
-static void k_select(int t) {
+static void k_leave() { if (!_setjmp(k_fiber[k_now])) _longjmp(k_main, 1); }
+static inline void __syncthreads() { k_leave(); }
+static void k_entry() {
+  for (;;) { k_body(); k_ended[k_now] = true; ++k_done; k_leave(); }
+}
+static void __attribute__((noinline)) k_resume(int t) {
+  const long size = 65536;
   k_now = t;
   threadIdx.x = t % blockDim.x; threadIdx.y = t / blockDim.x % blockDim.y; threadIdx.z = t / blockDim.x / blockDim.y;
-}
-static inline void __syncthreads() { swapcontext(&k_fiber[k_now], &k_main); }
-static void k_entry() { k_body(); ++k_done; k_fiber[k_now].uc_link = &k_main; }
-static void k_run_block(void (*body)()) {
-  const long size = 65536;
+  if (_setjmp(k_main)) return;
+  if (k_started[t]) _longjmp(k_fiber[t], 1);
+  k_started[t] = true;
   if (!k_stacks) k_stacks = new char[1024 * size];
-  k_threads = blockDim.x * blockDim.y * blockDim.z; k_body = body; k_done = 0;
-  static bool ended[1024];
-  for (int t = 0; t < k_threads; ++t) {
-    ended[t] = false;
-    getcontext(&k_fiber[t]);
-    k_fiber[t].uc_stack.ss_sp = k_stacks + t * size; k_fiber[t].uc_stack.ss_size = size; k_fiber[t].uc_link = &k_main;
-    makecontext(&k_fiber[t], k_entry, 0);
-  }
-  while (k_done < k_threads)
-    for (int t = 0; t < k_threads; ++t) {
-      if (ended[t]) continue;
-      int before = k_done;
-      k_select(t);
-      swapcontext(&k_main, &k_fiber[t]);
-      if (k_done != before) ended[t] = true;
-    }
+  getcontext(&k_context[t]);
+  k_context[t].uc_stack.ss_sp = k_stacks + t * size; k_context[t].uc_stack.ss_size = size; k_context[t].uc_link = 0;
+  makecontext(&k_context[t], k_entry, 0);
+  swapcontext(&k_main_context, &k_context[t]);
+}
+static void k_run_block(void (*body)()) {
+  int threads = blockDim.x * blockDim.y * blockDim.z;
+  k_body = body; k_done = 0;
+  for (int t = 0; t < threads; ++t) k_ended[t] = false;
+  while (k_done < threads)
+    for (int t = 0; t < threads; ++t) if (!k_ended[t]) k_resume(t);
 }
 """
 
@@ -111,7 +114,7 @@ def compile_source(code: str) -> ctypes.CDLL:
         made = path.with_suffix(f".{os.getpid()}.tmp")
         source.write_text(text, encoding="utf-8")
         command = [compiler() or "g++", "-std=c++17", "-O1", "-w", "-ffp-contract=off", "-shared", "-fPIC",
-                   "-fno-math-errno", "-Wl,-Bsymbolic", str(source), "-o", str(made)]  # fmt: skip
+                   "-fno-math-errno", "-U_FORTIFY_SOURCE", "-Wl,-Bsymbolic", str(source), "-o", str(made)]  # fmt: skip
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         source.unlink()
         if result.returncode:

@@ -12,16 +12,27 @@ Bind = Callable[..., Callable[[], Any]]
 @cache
 def _table() -> dict[str, Bind]:
     from kcore.graph import all_ops
-    from kcore_backends_cupy.kernels import batch_norm, indexing, moving, single
+    from kcore_backends_cupy.kernels import batch_norm, indexing, moving, products, reduce, single
     from kcore_backends_cupy.random_bits import random_mask, random_op
 
     table: dict[str, Bind] = {}
     for name, op in all_ops().items():
         if op.elementwise:
             table[name] = partial(single.elementwise, name=name)
+    for name in ("sum", "mean", "prod", "max", "min", "all", "any"):
+        table[name] = partial(reduce.reduction, name=name)
+    for name in ("softmax", "log_softmax"):
+        table[name] = partial(reduce.softmax, name=name)
     for name in ("random_uniform", "random_normal"):
         table[name] = partial(random_op, name=name)
-    return {**table, "random_mask": random_mask, **moving.KERNELS, **indexing.KERNELS, **batch_norm.KERNELS}
+    return {
+        **table,
+        "random_mask": random_mask,
+        **moving.KERNELS,
+        **indexing.KERNELS,
+        **batch_norm.KERNELS,
+        **products.KERNELS,
+    }
 
 
 def find_kernel(name: str) -> Bind | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore_backends_cupy.kernels.moving import dense, fill_launch
+from kcore_backends_cupy.kernels.moving import copy_launch, dense, fill_launch
 from kcore_backends_cupy.launch import Launches, each, grid_stride
 from kcore_backends_cupy.prelude import C_TYPES
 
@@ -33,9 +33,20 @@ def gather(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
 
 
 def gather_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
+    """Zeros, to which rows are added."""
+    return _add_rows(ctx, outs[0], ins[0], ins[1], fill_launch(ctx.xp, outs[0], 0))
+
+
+def scatter_add(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
+    """`x`, to which rows are added; often in its own memory."""
+    (out,), (x, g, index) = outs, ins
+    same = out.data.ptr == x.data.ptr and out.strides == x.strides
+    return _add_rows(ctx, out, g, index, Launches([]) if same else copy_launch(ctx.xp, out, x))
+
+
+def _add_rows(ctx: Any, out: Any, g: Any, index: Any, first: Any) -> Callable[[], Any]:
     """Each row of the result adds up its rows of `g` in order, so that two runs are equal: no atomic operations."""
-    (out,), g, index = outs, ins[0], ins[1]
-    calls = [fill_launch(ctx.xp, out, 0)]
+    calls = [first]
     if not g.size or not out.size:
         return Launches(calls)
     g, more = dense(ctx, g)
@@ -53,7 +64,7 @@ def gather_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
     bool first = true;  // otherwise an earlier thread has this row
     for (i64 j = 0; j < k && first; ++j) {{ i64 other = (i64)index[j]; first = other != row && other + rows != row; }}
     if (!first) continue;
-    {register} sum = 0;
+    {register} sum = k_load(out, row * width + column);
     for (i64 j = k; j < count; ++j) {{
       i64 other = (i64)index[j];
       if (other == row || other + rows == row) sum += k_load(g, j * width + column);
@@ -78,7 +89,7 @@ def _sorted_gather_grad(ctx: Any, out: Any, g: Any, index: Any, calls: list[Any]
         f"""
     i64 k = i / width, column = i % width, row = sorted[k];
     if (k > 0 && sorted[k - 1] == row) continue;
-    {register} sum = 0;
+    {register} sum = k_load(out, row * width + column);
     for (i64 j = k; j < count && sorted[j] == row; ++j) sum += k_load(g, order[j] * width + column);
     k_store(out, row * width + column, sum);""",
     )
@@ -113,4 +124,9 @@ def pick(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
     return Launches([*calls, *more, launch])
 
 
-KERNELS: dict[str, Callable[..., Any]] = {"gather": gather, "gather_grad": gather_grad, "pick": pick}
+KERNELS: dict[str, Callable[..., Any]] = {
+    "gather": gather,
+    "gather_grad": gather_grad,
+    "scatter_add": scatter_add,
+    "pick": pick,
+}

@@ -1,0 +1,185 @@
+"""Reductions and softmax: the threads of a block share the elements of a result, and meet in shared memory.
+
+Where neighbouring results have neighbouring elements (sums over rows), 32 threads stand side by side along the results,
+so that they read whole lines of memory. A long reduction to few results is cut into parts, whose results a second
+launch joins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kcore.graph import get_op
+from kcore_backends_cupy.kernels.moving import dense
+from kcore_backends_cupy.launch import Launch, Launches, compile_kernel
+from kcore_backends_cupy.layout import collapse, element_strides
+from kcore_backends_cupy.prelude import C_TYPES
+
+PARTS = 64
+LONG = 1 << 14  # elements of one result from which a reduction is cut into parts
+
+# The place of element i of up to three joined axes.
+PLACE = """
+__device__ inline i64 k_place(i64 i, i64 d1, i64 d2, i64 s0, i64 s1, i64 s2) {
+  return i / d2 / d1 * s0 + i / d2 % d1 * s1 + i % d2 * s2;
+}
+"""
+AXES = "i64 kd1, i64 kd2, i64 ks0, i64 ks1, i64 ks2, i64 n, i64 rd1, i64 rd2, i64 rs0, i64 rs1, i64 rs2"
+
+
+class _Rule(NamedTuple):
+    start: str
+    join: str  # of a and b
+    element: str = "x"
+    end: str = "a"
+
+
+_RULES = {
+    "sum": _Rule("0", "a + b"),
+    "mean": _Rule("0", "a + b", end="a / (acc_t)total"),
+    "prod": _Rule("1", "a * b"),
+    "max": _Rule("x", "k_max<acc_t>(a, b)"),
+    "min": _Rule("x", "k_min<acc_t>(a, b)"),
+    "all": _Rule("true", "a && b", "x != 0"),
+    "any": _Rule("false", "a || b", "x != 0"),
+}
+
+
+def kept_and_reduced(x: Any, axes: tuple[int, ...]) -> tuple[int, int, list[Any], int, int] | None:
+    """How `x` is seen by a reduction: results, elements of each, arguments for `AXES`, and the innermost strides of
+    both; None where more than three axes cannot be joined."""
+    full = element_strides(x, x.shape)
+    kept = [i for i in range(x.ndim) if i not in axes]
+    parts = []
+    for chosen in (kept, list(axes)):
+        dims, (steps,) = collapse([x.shape[i] for i in chosen], [tuple(full[i] for i in chosen)])
+        if len(dims) > 3:
+            return None
+        dims, steps = [1] * (3 - len(dims)) + dims, [0] * (3 - len(steps)) + steps
+        parts.append([dims[1], dims[2], *steps])
+    results, count = (math.prod(x.shape[i] for i in chosen) for chosen in (kept, axes))
+    numbers = [np.int64(v) for v in (*parts[0], count, *parts[1])]
+    return results, count, numbers, parts[0][-1], parts[1][-1]
+
+
+def _accumulator(name: str, given: str, out: str) -> str:
+    if name in ("all", "any"):
+        return "bool"
+    if name in ("max", "min"):
+        return given
+    if out.startswith("float"):
+        return "float32" if out == "float16" else out
+    return "float64" if name == "mean" else "int64" if out != "uint64" else "uint64"
+
+
+def _source(rule: _Rule, given: str, acc: str, out: str, last: bool) -> str:
+    end = rule.end if last else "a"
+    return f"""{PLACE}
+typedef {C_TYPES[acc][1]} acc_t;
+typedef {C_TYPES[given][0]} in_t;
+typedef {C_TYPES[out][0]} out_t;
+extern "C" __global__ void reduce(const in_t* in, out_t* out, i64 results, i64 total, {AXES}) {{
+  __shared__ acc_t shared[256];
+  i64 k = blockIdx.x * (i64)blockDim.x + threadIdx.x;
+  i64 chunk = (n + gridDim.y - 1) / gridDim.y, from = blockIdx.y * chunk, to = from + chunk < n ? from + chunk : n;
+  int at = threadIdx.y * blockDim.x + threadIdx.x;
+  acc_t a = 0;
+  if (k < results) {{
+    i64 base = k_place(k, kd1, kd2, ks0, ks1, ks2);
+    {C_TYPES[given][1]} x = k_load(in, base + k_place(from < n ? from : 0, rd1, rd2, rs0, rs1, rs2));
+    a = {rule.start};
+    for (i64 r = from + threadIdx.y; r < to; r += blockDim.y) {{
+      x = k_load(in, base + k_place(r, rd1, rd2, rs0, rs1, rs2));
+      acc_t b = {rule.element};
+      a = {rule.join};
+    }}
+  }}
+  shared[at] = a;
+  for (int half = blockDim.y / 2; half; half /= 2) {{
+    __syncthreads();
+    if (threadIdx.y < half) {{
+      acc_t b = shared[at + half * blockDim.x];
+      a = shared[at];
+      shared[at] = {rule.join};
+    }}
+  }}
+  if (threadIdx.y == 0 && k < results) {{
+    a = shared[at];
+    k_store(out, blockIdx.y * results + k, {end});
+  }}
+}}
+"""
+
+
+def reduction(ctx: Any, outs: Any, ins: Any, attrs: Any, name: str) -> Callable[[], Any]:
+    (out,), (x,) = outs, ins
+    found = kept_and_reduced(x, attrs["axes"]) if x.size else None
+    if found is None or not out.flags.c_contiguous:
+        return get_op(name).bind(ctx, outs, ins, attrs)
+    results, count, numbers, inner_kept, inner_reduced = found
+    given, target = str(x.dtype), str(out.dtype)
+    acc = _accumulator(name, given, target)
+    side = 32 if inner_kept == 1 and inner_reduced != 1 and results >= 32 else 1
+    block = (side, 256 // side if count >= 256 // side else max(1, 1 << max(0, count - 1).bit_length()))
+    rule = _RULES[name]
+    blocks = -(-results // side)
+    if count < LONG or blocks >= 512 or rule.element != "x":
+        source = _source(rule, given, acc, target, True)
+        args = [x, out, np.int64(results), np.int64(count), *numbers]
+        return Launch(compile_kernel(ctx.xp, source, "reduce"), (blocks,), block, args)
+    partial = ctx.device.empty((PARTS, results), acc)
+    first = _source(rule, given, acc, acc, False)
+    args = [x, partial, np.int64(results), np.int64(count), *numbers]
+    start = Launch(compile_kernel(ctx.xp, first, "reduce"), (blocks, PARTS), block, args)
+    second = _source(rule, acc, acc, target, True)
+    numbers = [np.int64(v) for v in (1, results, 0, 0, 1, PARTS, 1, PARTS, 0, 0, results)]
+    args = [partial, out, np.int64(results), np.int64(count), *numbers]
+    return Launches([start, Launch(compile_kernel(ctx.xp, second, "reduce"), (results,), (1, PARTS), args)])
+
+
+_ROWS = """
+__device__ inline acc_t k_across(acc_t v, acc_t* shared, bool largest) {{
+  __syncthreads();
+  shared[threadIdx.x] = v;
+  for (int half = blockDim.x / 2; half; half /= 2) {{
+    __syncthreads();
+    if (threadIdx.x < half) {{
+      acc_t a = shared[threadIdx.x], b = shared[threadIdx.x + half];
+      shared[threadIdx.x] = largest ? k_max<acc_t>(a, b) : a + b;
+    }}
+  }}
+  __syncthreads();
+  return shared[0];
+}}
+extern "C" __global__ void softmax(const {memory}* x, {memory}* out, i64 classes) {{
+  __shared__ acc_t shared[128];
+  i64 row = blockIdx.x * classes;
+  acc_t top = k_load(x, row), sum = 0;
+  for (i64 k = threadIdx.x; k < classes; k += blockDim.x) top = k_max<acc_t>(top, k_load(x, row + k));
+  top = k_across(top, shared, true);
+  for (i64 k = threadIdx.x; k < classes; k += blockDim.x) sum += k_exp((acc_t)k_load(x, row + k) - top);
+  sum = k_across(sum, shared, false);
+  for (i64 k = threadIdx.x; k < classes; k += blockDim.x) {{
+    acc_t d = (acc_t)k_load(x, row + k) - top;
+    k_store(out, row + k, {value});
+  }}
+}}
+"""
+
+
+def softmax(ctx: Any, outs: Any, ins: Any, attrs: Any, name: str) -> Callable[[], Any]:
+    (out,), (x,) = outs, ins
+    if not x.size or attrs["axis"] != x.ndim - 1 or not out.flags.c_contiguous:
+        return get_op(name).bind(ctx, outs, ins, attrs)
+    x, calls = dense(ctx, x)
+    memory, register = C_TYPES[str(out.dtype)]
+    value = "k_exp(d) / sum" if name == "softmax" else "d - k_log(sum)"
+    source = f"typedef {register} acc_t;" + _ROWS.format(memory=memory, value=value)
+    classes = x.shape[-1]
+    block = min(128, 1 << max(0, classes - 1).bit_length())
+    args = [x, out, np.int64(classes)]
+    return Launches([*calls, Launch(compile_kernel(ctx.xp, source, "softmax"), (x.size // classes,), (block,), args)])
