@@ -2,8 +2,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from kcore_datasets_cifar import cifar10 as cifar10
+from kcore_datasets_cifar import cifar100 as cifar100
+import kcore_datasets_boston_housing as boston_housing
 import kcore_datasets_digits as digits
+import kcore_datasets_fashion_mnist as fashion_mnist
+import kcore_datasets_imdb as imdb
+import kcore_datasets_mnist as mnist
+import kcore_datasets_reuters as reuters
 
-__all__ = ["digits"]
+__all__ = ["boston_housing", "cifar10", "cifar100", "digits", "fashion_mnist", "imdb", "mnist", "reuters"]
 
 def __getattr__(name: str) -> Any: ...  # other people's plugins

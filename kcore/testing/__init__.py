@@ -12,6 +12,7 @@ _NAMES = {
     "check_gradient": "kcore.testing.gradients:check_gradient",
     "check_layer": "kcore.testing.layers:check_layer",
     "load_golden": "kcore.testing.golden:load_golden",
+    "serve": "kcore.testing.server:serve",
 }
 
 __all__ = sorted(_NAMES)

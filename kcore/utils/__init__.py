@@ -29,6 +29,13 @@ _NAMES = {
     "to_categorical": "kcore.utils.arrays:to_categorical",
 }
 
+#: What the authors of data sets and applications need besides.
+_FOR_PLUGINS = {
+    "cached_file": "kcore.utils.cache:cached_file",
+    "load_npz": "kcore.data.pickles:load_npz",
+    "load_pickle": "kcore.data.pickles:load_pickle",
+}
+
 #: What scripts know under the old paths only.
 _OLDER_NAMES = {
     "SequenceEnqueuer": "kcore.data.enqueuer:SequenceEnqueuer",
@@ -49,5 +56,5 @@ _OLDER_NAMES = {
     "validate_file": "kcore.data.download:validate_file",
 }
 
-__all__ = sorted(_NAMES)
-__getattr__, __dir__ = lazy_names(__name__, {**_NAMES, **_OLDER_NAMES})
+__all__ = sorted({**_NAMES, **_FOR_PLUGINS})
+__getattr__, __dir__ = lazy_names(__name__, {**_NAMES, **_FOR_PLUGINS, **_OLDER_NAMES})

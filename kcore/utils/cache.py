@@ -1,4 +1,4 @@
-"""`get_file`: files from the network, fetched once and kept."""
+"""`get_file`, `cached_file`: files from the network, fetched once and kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kcore import config
 from kcore.data.archives import extract as extract_archive
 from kcore.data.download import download, validate_file
 from kcore.engine.progbar import Progbar
-from kcore.errors import ArchiveError
+from kcore.errors import ArchiveError, DownloadError
 
 
 def get_file(
@@ -66,6 +66,50 @@ def get_file(
     if extract:
         extract_archive(path, folder, archive_format)
     return path
+
+
+def cached_file(
+    fname: str | os.PathLike[str],
+    origin: str,
+    file_hash: str | None = None,
+    cache_subdir: str = "datasets",
+    untar: bool = False,
+) -> str:
+    """The path of a published file: how data sets and applications get theirs.
+
+    As `get_file`, but a file that is in the cache is taken as it is. What was downloaded was verified before it got
+    its name; what the user put there himself (the same arrays in another compression, a copy of a mirror) is his to
+    choose. So no hash, not even a wrong one, stands between a user and his file.
+
+    Args:
+        fname, origin, file_hash, cache_subdir: as in `get_file`; the hash is that of the download.
+        untar: `origin` is a .tar.gz archive that holds the folder `fname`. Its path is returned.
+
+    Returns:
+        The path.
+
+    Raises:
+        DownloadError (an OSError): the file cannot be fetched, or is not the expected one; the message says which
+            file to put where.
+        ArchiveError (a ValueError): it cannot be unpacked safely.
+    """
+    path = os.path.join(_cache_folder(None), cache_subdir, os.fspath(fname))
+    if os.path.exists(path):
+        return path
+    fetched = path + ".tar.gz" if untar else path
+    if os.path.exists(fetched):
+        file_hash = None
+    try:
+        return get_file(fname, origin, untar=untar, file_hash=file_hash, cache_subdir=cache_subdir)
+    except DownloadError as error:
+        if "is not the expected file" not in str(error):
+            raise
+        raise DownloadError(
+            f"{error} If you trust what is there, fetch it yourself and put it at {fetched}: a file that is already "
+            "there is taken as it is",
+            url=origin,
+            path=fetched,
+        ) from error
 
 
 def _cache_folder(cache_dir: str | os.PathLike[str] | None) -> str:

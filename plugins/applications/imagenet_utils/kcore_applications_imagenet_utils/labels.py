@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kcore.errors import ArgumentError, ShapeError
-from kcore.utils import get_file
+from kcore.utils import cached_file
 
 CLASSES = 1000
 INDEX_URL = "https://s3.amazonaws.com/deep-learning-models/image-models/imagenet_class_index.json"
@@ -48,7 +48,7 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, fl
 @lru_cache(maxsize=1)
 def _names(url: str, file_hash: str | None) -> list[tuple[str, str]]:
     """(WordNet id, name) by class number."""
-    path = get_file("imagenet_class_index.json", url, cache_subdir="models", file_hash=file_hash)
+    path = cached_file("imagenet_class_index.json", url, file_hash, cache_subdir="models")
     with open(path, encoding="utf-8") as file:
         index = json.load(file)
     return [(index[str(i)][0], index[str(i)][1]) for i in range(CLASSES)]

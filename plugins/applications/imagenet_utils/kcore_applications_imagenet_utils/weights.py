@@ -1,4 +1,9 @@
-"""The published weights of an application."""
+"""The published weights of an application.
+
+The addresses and md5 hashes in the applications' modules are those of the files' releases, as Keras 2.1 lists them. A
+download with another hash is refused with a message that says how to use it all the same; a file that is in the cache
+is taken as it is.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import os
 from dataclasses import dataclass
 
 from kcore.engine import Model
-from kcore.utils import get_file
+from kcore.utils import cached_file
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class ReleasedWeights:
     def fetch(self, include_top: bool) -> str:
         """The path of one of the two files, fetched if it is not in the cache."""
         name, file_hash = (self.top, self.top_hash) if include_top else (self.no_top, self.no_top_hash)
-        return get_file(name, self.url + name, cache_subdir="models", file_hash=file_hash)
+        return cached_file(name, self.url + name, file_hash, cache_subdir="models")
 
 
 def load_weights(
