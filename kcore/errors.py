@@ -12,6 +12,7 @@ A message says what was given, what was expected, and what to do.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 
@@ -22,12 +23,31 @@ class KcoreError(Exception):
         message: the text a user reads.
         info: attributes of the exception. The names a class uses are annotated in its body; each
             is None where the place that raised the exception did not know it.
+
+    Attributes:
+        layer: name of the layer that was being called, or None.
     """
+
+    layer: str | None = None
 
     def __init__(self, message: str = "", **info: Any) -> None:
         super().__init__(message)
         for key, value in info.items():
             setattr(self, key, value)
+
+    def say_layer(self, name: str, kind: str) -> None:
+        """Put the layer that the error is about in front of the message, unless a layer was said already.
+
+        Args:
+            name: the layer's name, such as "conv2d_1"; a message that has it is left as it is.
+            kind: the layer's class, such as "Conv2D".
+        """
+        if self.layer is not None:
+            return
+        self.layer = name
+        message = str(self)
+        if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message):
+            self.args = (f"layer {name} ({kind}): {message}", *self.args[1:])
 
 
 class KcoreWarning(UserWarning):

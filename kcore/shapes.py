@@ -1,4 +1,5 @@
-"""Arithmetic on shapes of sliding windows: what a convolution or a pooling makes of a length, and padding rules.
+"""Arithmetic on shapes of sliding windows: what a convolution or a pooling makes of a length, and padding rules;
+and the checks of the sizes and paddings that users give to layers.
 
 Lengths may be ``None`` (unknown); the answer is then ``None`` too. Public as ``kcore.utils.conv_utils``.
 """
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kcore import config
-from kcore.errors import ShapeError
+from kcore.errors import ArgumentError, ShapeError
 
 PADDINGS = ("valid", "same", "causal")
 DATA_FORMATS = ("channels_first", "channels_last")
@@ -38,7 +39,7 @@ def normalize_tuple(value: Any, n: int, name: str) -> tuple[int, ...]:
         raise ValueError(f"The `{name}` argument must be an integer or a tuple of {n} integers. Received: {value!r}")
     try:
         return tuple(_as_int(single) for single in values)
-    except TypeError:
+    except (TypeError, ValueError):
         raise ValueError(
             f"The `{name}` argument must be an integer or a tuple of {n} integers. Received: {value!r}, "
             f"with an element that is not an integer."
@@ -51,17 +52,69 @@ def _as_int(value: Any) -> int:
     return int(value)
 
 
-def normalize_padding(value: Any) -> str:
-    """``"valid"``, ``"same"`` or ``"causal"``, in lower case.
+def positive_int(value: Any, name: str, layer: Any, least: int = 1) -> int:
+    """A size that a user gave to a layer, as an int.
+
+    A float without a fraction is taken too: scripts compute sizes with ``/``.
+
+    Args:
+        value: what the user gave.
+        name: the argument's name, for the message.
+        layer: the layer that was given it (its name must be set already), for the message.
+        least: the smallest allowed size.
 
     Raises:
-        ValueError: ``value`` is none of these.
+        ArgumentError: ``value`` is not an int, or below ``least``.
+    """
+    if not _is_size(value, least):
+        raise ArgumentError(f"`{name}` of {_label(layer)} must be an int, {least} or more. Received: {value!r}")
+    return int(value)
+
+
+def positive_ints(value: Any, n: int, name: str, layer: Any) -> tuple[int, ...]:
+    """One size above 0 for all ``n`` dimensions of a layer, or ``n`` of them, as a tuple of ints.
+
+    Args:
+        value: an int, or an iterable of ``n`` ints.
+        n: the number of spatial dimensions.
+        name, layer: as in `positive_int`.
+
+    Raises:
+        ArgumentError: ``value`` is neither.
+    """
+    single = not isinstance(value, Iterable) or isinstance(value, str)
+    values = (value,) * n if single else tuple(value)
+    if len(values) != n or not all(_is_size(size, 1) for size in values):
+        expected = "an int" if n == 1 else f"an int or {n} ints"
+        raise ArgumentError(f"`{name}` of {_label(layer)} must be {expected}, 1 or more. Received: {value!r}")
+    return tuple(int(size) for size in values)
+
+
+def _is_size(value: Any, least: int) -> bool:
+    whole = (isinstance(value, float) and value.is_integer()) or hasattr(value, "__index__")
+    return whole and not isinstance(value, bool) and getattr(value, "ndim", 0) == 0 and value >= least
+
+
+def _label(layer: Any) -> str:
+    return f"layer {layer.name} ({type(layer).__name__})"
+
+
+def normalize_padding(value: Any, allowed: tuple[str, ...] = PADDINGS, layer: Any = None) -> str:
+    """The padding in lower case: ``"valid"``, ``"same"`` or ``"causal"``.
+
+    Args:
+        value: what the user gave.
+        allowed: those that may be given.
+        layer: the layer that was given it, for the message; None where there is none.
+
+    Raises:
+        ValueError: ``value`` is not one of the allowed.
     """
     padding = value.lower() if isinstance(value, str) else value
-    if padding not in PADDINGS:
-        raise ValueError(
-            f'The `padding` argument must be one of "valid", "same" (or "causal" for 1-D). Received: {value!r}'
-        )
+    if padding not in allowed:
+        expected = ", ".join(f'"{name}"' for name in allowed)
+        owner = "" if layer is None else f" of {_label(layer)}"
+        raise ArgumentError(f"The `padding` argument{owner} must be one of {expected}. Received: {value!r}")
     return padding
 
 
@@ -79,6 +132,27 @@ def normalize_data_format(value: str | None) -> str:
             f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {value!r}'
         )
     return data_format
+
+
+def check_noise_shape(noise_shape: tuple[Any, ...], input_shape: tuple[int | None, ...], layer: Any) -> None:
+    """Refuse the shape of a drop-out mask that does not broadcast to the input of its layer.
+
+    Args:
+        noise_shape: ints, and None for a size of the input.
+        input_shape: of the input, batch axis included, with None for unknown sizes.
+        layer: as in `positive_int`.
+
+    Raises:
+        ShapeError: the mask has more axes than the input, or a size that is neither 1 nor the input's.
+    """
+    sizes = zip(reversed(noise_shape), reversed(input_shape), strict=False)
+    known = [(asked, size) for asked, size in sizes if hasattr(asked, "__index__") and size is not None]
+    if len(noise_shape) > len(input_shape) or any(asked not in (1, size) for asked, size in known):
+        raise ShapeError(
+            f"`noise_shape` of {_label(layer)} must have for each axis of the input {tuple(input_shape)} its size, "
+            f"1 or None. Received: {tuple(noise_shape)!r}",
+            shapes=(tuple(noise_shape), tuple(input_shape)),
+        )
 
 
 # --- lengths, as layers announce them -----------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kcore import backend as K
@@ -12,7 +14,7 @@ from kcore.engine.node import Connected, Node
 from kcore.engine.spec import check_inputs
 from kcore.engine.structure import Shape, accepts, shape_list, to_list, unpack_singleton
 from kcore.engine.tracked import Tracked
-from kcore.errors import ArgumentError, GraphError, MaskingError
+from kcore.errors import ArgumentError, GraphError, KcoreError, MaskingError
 from kcore.graph import Tensor
 
 _KEYWORDS = frozenset(
@@ -175,10 +177,19 @@ class Layer(Connected, Tracked):
         # Raises
             ValueError: the inputs are not what the layer expects.
         """
-        with name_scope(self.name), recording(self) as record:
+        with self._named_in_errors(), name_scope(self.name), recording(self) as record:
             self.assert_input_compatibility(inputs)
             self._build_for(to_list(inputs))
             return self._apply(inputs, kwargs, record)
+
+    @contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        """Say in the errors of this call which layer they are about; of nested layers the innermost."""
+        try:
+            yield
+        except KcoreError as error:
+            error.say_layer(self.name, type(self).__name__)
+            raise
 
     def _build_for(self, inputs: list[Tensor]) -> None:
         if self.built:

@@ -9,7 +9,7 @@ from kcore import backend as K
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
 from kcore.saving.kernels import kernel_from_file
-from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, normalize_tuple
+from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, positive_int, positive_ints
 
 _PARTS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 _KINDS = tuple(_PARTS)
@@ -34,17 +34,12 @@ class Convolution(Layer):
         """Take the arguments of a convolution, which `settings` holds by name."""
         super().__init__(**kwargs)
         rank = self.rank
-        self.filters = settings.get("filters")
-        self.kernel_size = normalize_tuple(settings["kernel_size"], rank, "kernel_size")
-        self.strides = normalize_tuple(settings["strides"], rank, "strides")
-        self.padding = normalize_padding(settings["padding"])
-        if self.padding not in self.paddings:
-            raise ShapeError(
-                f"padding of {type(self).__name__} must be one of {', '.join(self.paddings)}, "
-                f"got {settings['padding']!r}"
-            )
+        self.filters = positive_int(settings["filters"], "filters", self) if "filters" in settings else None
+        self.kernel_size = positive_ints(settings["kernel_size"], rank, "kernel_size", self)
+        self.strides = positive_ints(settings["strides"], rank, "strides", self)
+        self.padding = normalize_padding(settings["padding"], self.paddings, self)
         self.data_format = normalize_data_format(settings.get("data_format"))
-        self.dilation_rate = normalize_tuple(settings.get("dilation_rate", 1), rank, "dilation_rate")
+        self.dilation_rate = positive_ints(settings.get("dilation_rate", 1), rank, "dilation_rate", self)
         self.activation = activations.get(settings["activation"])
         self.use_bias = settings["use_bias"]
         for part in self.weight_parts:

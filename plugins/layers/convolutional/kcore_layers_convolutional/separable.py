@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kcore import backend as K
+from kcore.shapes import positive_int
 from kcore_layers_convolutional.base import Convolution
 
 
@@ -50,7 +51,7 @@ class DepthwiseConv2D(Convolution):
     ) -> None:
         settings = dict(locals())
         super().__init__(settings, **kwargs)
-        self.depth_multiplier = depth_multiplier
+        self.depth_multiplier = positive_int(depth_multiplier, "depth_multiplier", self)
 
     def build(self, input_shape: Any) -> None:
         channels = self.channels_of(input_shape)
@@ -88,7 +89,7 @@ class _Separable(Convolution):
 
     def __init__(self, settings: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(settings, **kwargs)
-        self.depth_multiplier = settings["depth_multiplier"]
+        self.depth_multiplier = positive_int(settings["depth_multiplier"], "depth_multiplier", self)
 
     def build(self, input_shape: Any) -> None:
         channels = self.channels_of(input_shape)

@@ -7,7 +7,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ArgumentError, ShapeError
-from kcore.shapes import normalize_data_format, normalize_tuple
+from kcore.shapes import normalize_data_format, positive_ints
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -21,8 +21,12 @@ class _Spatial(Layer):
     def __init__(self, value: Any, data_format: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = "channels_last" if self.rank == 1 else normalize_data_format(data_format)
-        setattr(self, self.setting, value)
+        setattr(self, self.setting, self.read(value))
         self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def read(self, value: Any) -> Any:
+        """The setting that the user gave, in the form in which the layer holds it."""
+        return pairs(value, self.rank, self)
 
     @property
     def first_axis(self) -> int:
@@ -54,21 +58,23 @@ class _Spatial(Layer):
         return value
 
 
-def pairs(value: Any, rank: int, name: str) -> Pairs:
+def pairs(value: Any, rank: int, layer: _Spatial) -> Pairs:
     """An amount at each end of each axis: one number for all, one for each axis, or a pair for each axis."""
-    if isinstance(value, int):
-        return ((value, value),) * rank
-    if rank == 1 and isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(v, int) for v in value):
-        value = (value,)
-    if not isinstance(value, (list, tuple)) or len(value) != rank:
+    owner = f"`{layer.setting}` of layer {layer.name} ({type(layer).__name__})"
+    items = (value,) * rank if isinstance(value, int) else value
+    if rank == 1 and isinstance(items, (list, tuple)) and len(items) == 2 and all(isinstance(v, int) for v in items):
+        items = (items,)
+    if not isinstance(items, (list, tuple)) or len(items) != rank:
         raise ArgumentError(
-            f"`{name}` must be an int, {rank} ints, or {rank} pairs of ints (before, after); got {value!r}"
+            f"{owner} must be an int, {rank} ints, or {rank} pairs of ints (before, after). Received: {value!r}"
         )
     result = []
-    for item in value:
-        pair = (item, item) if isinstance(item, int) else tuple(item)
+    for item in items:
+        pair = tuple(item) if isinstance(item, (list, tuple)) else (item, item)
         if len(pair) != 2 or not all(isinstance(v, int) and v >= 0 for v in pair):
-            raise ArgumentError(f"`{name}` must hold pairs of non-negative ints (before, after); got {value!r}")
+            raise ArgumentError(
+                f"{owner} must hold ints of 0 or more, or pairs (before, after) of them. Received: {value!r}"
+            )
         result.append(pair)
     return tuple(result)
 
@@ -83,8 +89,8 @@ class _Cropping(_Spatial):
             length = known[self.first_axis + i]
             if length is not None and before + after >= length:
                 raise ShapeError(
-                    f"layer {self.name} crops {before} + {after} of axis {self.first_axis + i}, "
-                    f"which has {length} elements"
+                    f"layer {self.name} ({type(self).__name__}) crops {before} + {after} of axis "
+                    f"{self.first_axis + i}, which has {length} elements"
                 )
         cuts = [slice(before, -after if after else None) for before, after in self.cropping]
         return inputs[(slice(None),) * self.first_axis + tuple(cuts)]
@@ -103,7 +109,7 @@ class Cropping1D(_Cropping):
     rank = 1
 
     def __init__(self, cropping: Any = (1, 1), **kwargs: Any) -> None:
-        super().__init__(pairs(cropping, 1, "cropping"), None, **kwargs)
+        super().__init__(cropping, None, **kwargs)
 
 
 class Cropping2D(_Cropping):
@@ -117,7 +123,7 @@ class Cropping2D(_Cropping):
     rank = 2
 
     def __init__(self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(pairs(cropping, 2, "cropping"), data_format, **kwargs)
+        super().__init__(cropping, data_format, **kwargs)
 
 
 class Cropping3D(_Cropping):
@@ -131,7 +137,7 @@ class Cropping3D(_Cropping):
     rank = 3
 
     def __init__(self, cropping: Any = ((1, 1), (1, 1), (1, 1)), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(pairs(cropping, 3, "cropping"), data_format, **kwargs)
+        super().__init__(cropping, data_format, **kwargs)
 
 
 class _ZeroPadding(_Spatial):
@@ -158,7 +164,7 @@ class ZeroPadding1D(_ZeroPadding):
     rank = 1
 
     def __init__(self, padding: Any = 1, **kwargs: Any) -> None:
-        super().__init__(pairs(padding, 1, "padding"), None, **kwargs)
+        super().__init__(padding, None, **kwargs)
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -172,7 +178,7 @@ class ZeroPadding2D(_ZeroPadding):
     rank = 2
 
     def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(pairs(padding, 2, "padding"), data_format, **kwargs)
+        super().__init__(padding, data_format, **kwargs)
 
 
 class ZeroPadding3D(_ZeroPadding):
@@ -186,15 +192,15 @@ class ZeroPadding3D(_ZeroPadding):
     rank = 3
 
     def __init__(self, padding: Any = (1, 1, 1), data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(pairs(padding, 3, "padding"), data_format, **kwargs)
+        super().__init__(padding, data_format, **kwargs)
 
 
 class _UpSampling(_Spatial):
     setting = "size"
     size: tuple[int, ...]
 
-    def __init__(self, size: Any, data_format: Any, **kwargs: Any) -> None:
-        super().__init__(normalize_tuple(size, self.rank, "size"), data_format, **kwargs)
+    def read(self, value: Any) -> tuple[int, ...]:
+        return positive_ints(value, self.rank, self.setting, self)
 
     def call(self, inputs: Any) -> Any:
         if self.rank == 1:

@@ -8,6 +8,7 @@ from kcore import activations, constraints, initializers, regularizers
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
+from kcore.shapes import positive_int
 
 
 class Dense(Layer):
@@ -57,7 +58,7 @@ class Dense(Layer):
         if "input_shape" not in kwargs and "input_dim" in kwargs:
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(**kwargs)
-        self.units = _positive(units, self.name)
+        self.units = positive_int(units, "units", self)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -118,11 +119,3 @@ class Dense(Layer):
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
         }
-
-
-def _positive(units: Any, name: str) -> int:
-    if isinstance(units, bool) or not hasattr(units, "__index__") or units <= 0:
-        if isinstance(units, float) and units.is_integer() and units > 0:
-            return int(units)  # scripts compute sizes with `/`
-        raise ShapeError(f"`units` of layer {name} must be an int above 0, given {units!r}")
-    return int(units)

@@ -7,6 +7,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
+from kcore.shapes import check_noise_shape
 
 
 class Dropout(Layer):
@@ -39,6 +40,7 @@ class Dropout(Layer):
     def _get_noise_shape(self, inputs: Any) -> Any:
         if self.noise_shape is None:
             return None
+        check_noise_shape(tuple(self.noise_shape), K.int_shape(inputs), self)
         sizes = K.shape(inputs)
         return tuple(sizes[axis] if size is None else size for axis, size in enumerate(self.noise_shape))
 

@@ -9,6 +9,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
+from kcore.shapes import positive_int
 
 
 class Flatten(Layer):
@@ -143,7 +144,7 @@ class RepeatVector(Layer):
     """Repeat a vector as the steps of a sequence; manual 5.2.8.
 
     # Arguments
-        n: int, number of steps.
+        n: int > 0, number of steps.
         kwargs: as for `Layer`.
 
     # Input shape
@@ -155,9 +156,7 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
-            raise ShapeError(f"`n` of RepeatVector layer {self.name} must be an int, given {n!r}")
-        self.n = int(n)
+        self.n = positive_int(n, "n", self)
         self.input_spec = InputSpec(ndim=2)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -68,7 +68,7 @@ def test_dense_the_manuals_example():
     assert Dense(3, input_dim=5).batch_input_shape == (None, 5)
     assert Dense(4.0).units == 4  # sizes computed with `/`
     for wrong in (0, -3, 2.5, "3", True, None):
-        with pytest.raises(ValueError, match="`units` of layer .* must be an int above 0"):
+        with pytest.raises(ValueError, match="`units` of layer dense_.* must be an int, 1 or more. Received"):
             Dense(wrong)
 
 

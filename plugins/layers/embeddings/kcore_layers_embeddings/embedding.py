@@ -8,6 +8,7 @@ from kcore import backend as K
 from kcore import constraints, initializers, regularizers
 from kcore.engine import Layer
 from kcore.errors import ShapeError
+from kcore.shapes import positive_int
 
 
 class Embedding(Layer):
@@ -50,14 +51,17 @@ class Embedding(Layer):
             else:
                 kwargs["input_shape"] = lengths
         super().__init__(**kwargs)
-        self.input_dim = input_dim
-        self.output_dim = output_dim
+        self.input_dim = positive_int(input_dim, "input_dim", self)
+        self.output_dim = positive_int(output_dim, "output_dim", self, least=0)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
+        for length in _as_tuple(input_length):
+            if length is not None:
+                positive_int(length, "input_length", self)
         self.input_length = input_length
 
     def build(self, input_shape: Any) -> None:
@@ -83,13 +87,14 @@ class Embedding(Layer):
         )
         if not fits:
             raise ShapeError(
-                f"layer {self.name} has input_length {self.input_length}, but its input has shape "
+                f"layer {self.name} (Embedding) has input_length {self.input_length}, but its input has shape "
                 f"{tuple(input_shape)}; give input_length=None for sequences of any length"
             )
         known = tuple(a if b is None else b for a, b in zip(lengths, given, strict=True))
         return (input_shape[0], *known, self.output_dim)
 
     def call(self, inputs: Any) -> Any:
+        self.compute_output_shape(K.int_shape(inputs))  # refuses what does not have `input_length`
         if K.dtype(inputs) != "int32":
             inputs = K.cast(inputs, "int32")
         return K.gather(self.embeddings, inputs)

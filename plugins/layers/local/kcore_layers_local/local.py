@@ -9,7 +9,7 @@ from kcore import activations, constraints, initializers, regularizers
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
-from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, normalize_tuple
+from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, positive_int, positive_ints
 
 _PARTS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
@@ -22,14 +22,10 @@ class _LocallyConnected(Layer):
     def __init__(self, settings: dict[str, Any], **kwargs: Any) -> None:
         """Take the arguments, which `settings` holds by name."""
         super().__init__(**kwargs)
-        self.filters = settings["filters"]
-        self.kernel_size = normalize_tuple(settings["kernel_size"], self.rank, "kernel_size")
-        self.strides = normalize_tuple(settings["strides"], self.rank, "strides")
-        self.padding = normalize_padding(settings["padding"])
-        if self.padding != "valid":
-            raise ShapeError(
-                f'Invalid border mode for {type(self).__name__} (only "valid" is supported): {settings["padding"]!r}'
-            )
+        self.filters = positive_int(settings["filters"], "filters", self)
+        self.kernel_size = positive_ints(settings["kernel_size"], self.rank, "kernel_size", self)
+        self.strides = positive_ints(settings["strides"], self.rank, "strides", self)
+        self.padding = normalize_padding(settings["padding"], ("valid",), self)
         self.data_format = normalize_data_format(settings["data_format"])
         self.activation = activations.get(settings["activation"])
         self.use_bias = settings["use_bias"]
@@ -49,6 +45,11 @@ class _LocallyConnected(Layer):
                 f"input must be known; it has shape {tuple(input_shape)}"
             )
         self.output_space = self._output_space(space)
+        if min(self.output_space) < 1:
+            raise ShapeError(
+                f"the window {self.kernel_size} of layer {self.name} ({type(self).__name__}) is larger than its input, "
+                f"which has shape {tuple(input_shape)}; use a larger input, or a smaller kernel_size"
+            )
         places = math.prod(self.output_space)
         taps = math.prod(self.kernel_size) * channels
         self.kernel = self._weight("kernel", (places, taps, self.filters))

@@ -7,6 +7,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.engine import Layer
+from kcore.shapes import check_noise_shape
 
 
 class _Noise(Layer):
@@ -116,6 +117,7 @@ class AlphaDropout(_Noise):
     def disturbed(self, inputs: Any) -> Any:
         shape = K.shape(inputs)
         if self.noise_shape is not None:
+            check_noise_shape(tuple(self.noise_shape), K.int_shape(inputs), self)
             shape = [shape[axis] if dim is None else dim for axis, dim in enumerate(self.noise_shape)]
         keep = 1.0 - self.rate
         low = -_SELU_ALPHA * _SELU_SCALE

@@ -6,7 +6,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
-from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, normalize_tuple
+from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, positive_ints
 
 
 class _Pooling(Layer):
@@ -17,9 +17,9 @@ class _Pooling(Layer):
 
     def __init__(self, pool_size: Any, strides: Any, padding: str, data_format: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.pool_size = normalize_tuple(pool_size, self.rank, "pool_size")
-        self.strides = self.pool_size if strides is None else normalize_tuple(strides, self.rank, "strides")
-        self.padding = normalize_padding(padding)
+        self.pool_size = positive_ints(pool_size, self.rank, "pool_size", self)
+        self.strides = self.pool_size if strides is None else positive_ints(strides, self.rank, "strides", self)
+        self.padding = normalize_padding(padding, ("valid", "same"), self)
         self.data_format = normalize_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 

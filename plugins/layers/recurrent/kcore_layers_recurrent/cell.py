@@ -7,6 +7,7 @@ from typing import Any
 from kcore import activations
 from kcore import backend as K
 from kcore.engine import Layer
+from kcore.shapes import positive_int
 from kcore_layers_recurrent.support import clipped, dropout_masks, set_weight_settings, weight_config
 
 WEIGHT_KEYS = (
@@ -34,7 +35,7 @@ class Cell(Layer):
     def __init__(self, units: int, settings: dict[str, Any], **kwargs: Any) -> None:
         """Take the arguments of a standard cell, which `settings` holds by name."""
         super().__init__(**kwargs)
-        self.units = units
+        self.units = positive_int(units, "units", self)
         for key in ("activation", "recurrent_activation"):
             if key in settings:
                 setattr(self, key, activations.get(settings[key]))
@@ -42,7 +43,7 @@ class Cell(Layer):
         set_weight_settings(self, {key: settings[key] for key in WEIGHT_KEYS})
         self.dropout = clipped(settings["dropout"])
         self.recurrent_dropout = clipped(settings["recurrent_dropout"])
-        self.state_size: Any = units
+        self.state_size: Any = self.units
         self.input_masks: list[Any] | None = None
         self.recurrent_masks: list[Any] | None = None
 

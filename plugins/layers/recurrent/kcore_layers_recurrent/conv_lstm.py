@@ -8,7 +8,7 @@ from kcore import activations, regularizers
 from kcore import backend as K
 from kcore.engine import Layer
 from kcore.saving.kernels import kernel_from_file
-from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, normalize_tuple
+from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, positive_int, positive_ints
 from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS
 from kcore_layers_recurrent.layouts import KERAS_1_LSTM, joined_gates
@@ -56,12 +56,12 @@ class ConvLSTM2DCell(Layer):
     ) -> None:
         settings = dict(locals())
         super().__init__(**kwargs)
-        self.filters = filters
-        self.kernel_size = normalize_tuple(kernel_size, 2, "kernel_size")
-        self.strides = normalize_tuple(strides, 2, "strides")
-        self.padding = normalize_padding(padding)
+        self.filters = positive_int(filters, "filters", self)
+        self.kernel_size = positive_ints(kernel_size, 2, "kernel_size", self)
+        self.strides = positive_ints(strides, 2, "strides", self)
+        self.padding = normalize_padding(padding, ("valid", "same"), self)
         self.data_format = normalize_data_format(data_format)
-        self.dilation_rate = normalize_tuple(dilation_rate, 2, "dilation_rate")
+        self.dilation_rate = positive_ints(dilation_rate, 2, "dilation_rate", self)
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.use_bias = use_bias
@@ -69,7 +69,7 @@ class ConvLSTM2DCell(Layer):
         set_weight_settings(self, {key: settings[key] for key in WEIGHT_KEYS})
         self.dropout = clipped(dropout)
         self.recurrent_dropout = clipped(recurrent_dropout)
-        self.state_size = (filters, filters)
+        self.state_size = (self.filters, self.filters)
         self.input_masks: list[Any] | None = None
         self.recurrent_masks: list[Any] | None = None
 

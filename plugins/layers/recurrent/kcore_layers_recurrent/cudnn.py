@@ -16,6 +16,7 @@ from kcore import regularizers
 from kcore.engine import Layer
 from kcore.errors import MaskingError, ShapeError
 from kcore.ops import recurrent
+from kcore.shapes import positive_int
 from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS
 from kcore_layers_recurrent.layouts import cudnn_kernels, is_plain
@@ -30,13 +31,13 @@ class _CuDNNRNN(RNN):
     states_per_unit = 1
 
     def __init__(self, units: int, arguments: dict[str, Any], **kwargs: Any) -> None:
-        size = (units,) * self.states_per_unit
-        cell = SimpleNamespace(call=None, state_size=size if len(size) > 1 else units)
+        cell = SimpleNamespace(call=None, state_size=None)
         sequence = {key: arguments[key] for key in ("return_sequences", "return_state", "stateful")}
         kwargs.pop("unroll", None)  # configurations have it; there is nothing to unroll
         super().__init__(cell, **sequence, **kwargs)
         self.supports_masking = False
-        self.units = units
+        self.units = positive_int(units, "units", self)
+        cell.state_size = (self.units,) * self.states_per_unit
         set_weight_settings(self, {key: arguments[key] for key in WEIGHT_KEYS})
         self.activity_regularizer = regularizers.get(arguments["activity_regularizer"])
 
