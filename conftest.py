@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A busy machine is not an error.
+hypothesis.settings.register_profile("kcore", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("kcore")
 
 ROOT = Path(__file__).resolve().parent
 FOLDERS = ("tests/ops", "tests/backend", "tests/runtime/test_scan.py", "plugins/layers")

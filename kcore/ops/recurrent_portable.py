@@ -174,11 +174,11 @@ class _Gradients:
         self.recurrents = self._parts("recurrent")
         bias = out.get("bias")
         rows = [] if bias is None else [bias] if bias.ndim == 1 else [bias[0], bias[1]]
-        self.biases = [steps.split(row) for row in rows]
+        self.biases = [list(steps.split(row)) for row in rows]
 
     def _parts(self, name: str) -> list[Array] | None:
         target = self.out.get(name)
-        return None if target is None else self.steps.split(target)
+        return None if target is None else list(self.steps.split(target))
 
     def from_input(self, t: int, gate: int, dz: Array, row: int = 0) -> None:
         """Add what the gradient of a gate's pre-activation gives to the input, the kernel and the bias."""
