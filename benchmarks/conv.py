@@ -6,7 +6,8 @@ Two processes, one for each framework, take turns case by case and round by roun
 does meets both; the best round counts. PyTorch is measured in both memory formats and its faster one is compared. Both
 use float32 and as many threads as there are cores. kcore runs through `K.function` on variables; of every result one
 element is returned, so that copying results out is not measured. PyTorch's results stay in its memory too. ``--write``
-keeps the table in conv.md.
+keeps the table in conv.md. ``--one-core`` gives both frameworks one thread and takes the CPU time of the process
+instead of the time that passes, which a busy machine disturbs less; its table is conv_one_core.md.
 """
 
 from __future__ import annotations
@@ -122,6 +123,7 @@ def memory_line() -> str:
 
 def worker(framework: str) -> None:
     """Answer each line of standard input, the number of a case, with a line of times in seconds."""
+    clock = time.process_time if os.environ["BENCHMARK_THREADS"] == "1" else time.perf_counter
     runs: dict[str, Any] = {}
     current = None
     for line in sys.stdin:
@@ -135,9 +137,9 @@ def worker(framework: str) -> None:
         for name, both in runs.items():
             times[name] = []
             for call in both:
-                start = time.perf_counter()
+                start = clock()
                 call()
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
         print(json.dumps(times), flush=True)
 
 
@@ -146,13 +148,16 @@ def main() -> None:
     parser.add_argument("--torch-python", default=sys.executable, help="Python of an environment with PyTorch")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cases", type=int, nargs="*", help="numbers of the cases to run; by default all")
+    parser.add_argument("--one-core", action="store_true", help="one thread each, CPU time")
     parser.add_argument("--write", action="store_true", help="keep the table in conv.md")
     parser.add_argument("--worker", choices=("kcore", "torch"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         worker(options.worker)
         return
-    environment = {**os.environ, "BENCHMARK_THREADS": str(len(os.sched_getaffinity(0)))}
+    threads = "1" if options.one_core else str(len(os.sched_getaffinity(0)))
+    names = ("BENCHMARK_THREADS", "KCORE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {**os.environ, **dict.fromkeys(names, threads)}
     processes = {
         name: subprocess.Popen(
             [python, os.path.abspath(__file__), "--worker", name],
@@ -181,14 +186,16 @@ def main() -> None:
     memory = memory_line()
     print(memory)
     if options.write:
+        mode = " --one-core" if options.one_core else ""
         page = (
             "# Convolution and pooling beside PyTorch\n\n"
-            f"`python benchmarks/conv.py --torch-python ... --rounds {options.rounds} --write`\n\n"
+            f"`python benchmarks/conv.py --torch-python ... --rounds {options.rounds}{mode} --write`\n\n"
             "The ratio is kcore's time by PyTorch's, forward + backward; the best of all rounds counts.\n\n"
             + "\n".join(lines)
             + f"\n\n{memory}\n"
         )
-        pathlib.Path(__file__).with_suffix(".md").write_text(page, encoding="utf-8")
+        target = pathlib.Path(__file__).with_name("conv_one_core.md" if options.one_core else "conv.md")
+        target.write_text(page, encoding="utf-8")
 
 
 def report(number: int, best: dict[str, list[float]]) -> str:
