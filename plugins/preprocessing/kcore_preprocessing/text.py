@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections import Counter, OrderedDict, defaultdict
@@ -82,6 +81,8 @@ def hashing_trick(
 
 
 def _md5(word: str) -> int:
+    import hashlib  # loads OpenSSL: only where it is needed
+
     return int(hashlib.md5(word.encode(), usedforsecurity=False).hexdigest(), 16)
 
 
