@@ -22,8 +22,8 @@ of 2,048 images.
 | augmented, 1 worker | 1,689 | 3,422 |
 | augmented, 2 workers | 1,493 | 3,383 |
 
-The model is what takes the time: augmentation costs it nothing that the noise of the machine would not hide. (Another
-run, on a busier machine: 1,487, 972 and 1,612 trained on; 1,754 and 3,218 augmented by a worker.)
+In that run the model took the time. In another, on a busier machine, they were 1,487, 972 and 1,612 trained on, and
+1,754 and 3,218 augmented by a worker: one worker was too slow there, two were not.
 """
 
 from __future__ import annotations
