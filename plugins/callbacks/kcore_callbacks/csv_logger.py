@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
+import shutil
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,13 +17,14 @@ Logs = dict[str, Any]
 class CSVLogger(Callback):
     """Writes one line an epoch to a CSV file: the number of the epoch, from 0, and its logs.
 
-    Values that are sequences are written as `"[a, b, c]"`, values that an epoch does not have as `NA`. The file is
-    complete after each epoch, however training ends.
+    Values that are sequences are written as `"[a, b, c]"`, values that an epoch does not have as `NA`. A key that
+    appears late gets a column behind the others, with `NA` in the lines before it. The file is complete after each
+    epoch, however training ends.
 
     Args:
         filename: of the CSV file.
         separator: between the values of a line.
-        append: whether to go on at the end of an existing file, with its columns, instead of overwriting it.
+        append: whether to go on at the end of an existing file, whose columns come first, instead of overwriting it.
 
     Example:
         >>> model.fit(x_train, y_train, callbacks=[CSVLogger("training.log")])
@@ -46,9 +49,29 @@ class CSVLogger(Callback):
         if self.keys is None:
             self.keys = sorted(logs)
             rows.append(["epoch", *self.keys])
+        elif late := sorted(logs.keys() - set(self.keys)):
+            self.keys += late
+            self._add_columns(late)
         rows.append([str(epoch), *(_text(logs[key]) if key in logs else "NA" for key in self.keys)])
         with open(self.filename, "a", newline="", encoding="utf-8") as file:
             csv.writer(file, delimiter=self.sep).writerows(rows)
+
+    def _add_columns(self, keys: list[str]) -> None:
+        """Writes the file anew with further columns, beside it, and puts it in place in one step."""
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            header, *lines = csv.reader(file, delimiter=self.sep)
+        target = os.path.realpath(self.filename)
+        aside = f"{target}.new"
+        try:
+            with open(aside, "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, delimiter=self.sep)
+                writer.writerow(header + keys)
+                writer.writerows(line + ["NA"] * (len(header) - len(line) + len(keys)) for line in lines)
+            shutil.copymode(target, aside)
+            os.replace(aside, target)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(aside)
 
     def _columns_in_file(self) -> list[str] | None:
         """The columns after the epoch of the existing file; None where there is none, or it is empty."""

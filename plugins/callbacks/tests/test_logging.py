@@ -50,11 +50,33 @@ def test_overwrites(tmp_path):
     assert table(path) == [["epoch", "loss"], ["0", "1"]]
 
 
-def test_append_keeps_the_columns_of_the_file(tmp_path):
+def test_append_goes_on_with_the_columns_of_the_file(tmp_path):
     path = tmp_path / "log.csv"
     log(CSVLogger(path, append=True), {"loss": 1, "acc": 2})
-    log(CSVLogger(path, append=True), {"loss": 3, "acc": 4, "lr": 5}, start=1)
-    assert table(path) == [["epoch", "acc", "loss"], ["0", "2", "1"], ["1", "4", "3"]]
+    log(CSVLogger(path, append=True), {"loss": 3, "acc": 4}, {"loss": 5}, start=1)
+    assert table(path) == [["epoch", "acc", "loss"], ["0", "2", "1"], ["1", "4", "3"], ["2", "NA", "5"]]
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_keys_that_appear_late_get_columns(tmp_path, append):
+    path = tmp_path / "log.csv"
+    log(
+        CSVLogger(path, separator=";", append=append),
+        {"loss": 1},
+        {"loss": [2, 3], "val_loss": 4, "acc": 5},
+        {"acc": 6},
+    )
+    assert table(path, ";") == [
+        ["epoch", "loss", "acc", "val_loss"],
+        ["0", "1", "NA", "NA"],
+        ["1", '"[2, 3]"', "5", "4"],
+        ["2", "NA", "6", "NA"],
+    ]
+    log(CSVLogger(path, separator=";", append=True), {"lr": 7}, start=3)
+    assert table(path, ";")[0] == ["epoch", "loss", "acc", "val_loss", "lr"]
+    assert table(path, ";")[-1] == ["3", "NA", "NA", "NA", "7"]
+    assert {len(line) for line in table(path, ";")} == {5}
+    assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]
 
 
 def test_file_is_complete_after_each_epoch(tmp_path):
