@@ -49,6 +49,21 @@ class KcoreError(Exception):
         if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message):
             self.args = (f"layer {name} ({kind}): {message}", *self.args[1:])
 
+    @property
+    def line(self) -> str | None:
+        """The user's line: the one that made the failing operation, else the one whose call raised the exception."""
+        given: str | None = self.__dict__.get("_line")
+        if given is not None:
+            return given
+        from kcore.graph.origin import origin_of
+
+        origin = origin_of(self)
+        return None if origin is None else str(origin)
+
+    @line.setter
+    def line(self, line: str | None) -> None:
+        self._line = line
+
 
 class KcoreWarning(UserWarning):
     """Base of all warnings of kcore."""
@@ -62,7 +77,6 @@ class ShapeError(KcoreError, ValueError):
 
     shapes: Any = None
     op: str | None = None
-    line: str | None = None
 
 
 class DTypeError(KcoreError, TypeError, ValueError):
@@ -70,14 +84,12 @@ class DTypeError(KcoreError, TypeError, ValueError):
 
     dtypes: Any = None
     op: str | None = None
-    line: str | None = None
 
 
 class GraphError(KcoreError, ValueError):
     """A graph cannot be built or compiled: unknown op, disconnected input, missing placeholder."""
 
     op: str | None = None
-    line: str | None = None
 
 
 class GradientError(GraphError):
@@ -88,7 +100,6 @@ class ExecutionError(KcoreError, RuntimeError):
     """A compiled function failed while running; `line` is the user's line that made the op."""
 
     op: str | None = None
-    line: str | None = None
     shapes: Any = None
     cause: BaseException | None = None
 
@@ -123,7 +134,7 @@ class NotBuiltError(KcoreError, RuntimeError, ValueError):
 
 
 class ArgumentError(KcoreError, TypeError, ValueError):
-    """A layer or model was given an argument that it does not have, or of a kind it cannot use."""
+    """A layer, model or function was given an argument that it does not have, or of a kind it cannot use."""
 
 
 class MaskingError(KcoreError, TypeError):

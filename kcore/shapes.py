@@ -36,11 +36,11 @@ def normalize_tuple(value: Any, n: int, name: str) -> tuple[int, ...]:
         value = (value,) * n
     values = tuple(value)
     if len(values) != n:
-        raise ValueError(f"The `{name}` argument must be an integer or a tuple of {n} integers. Received: {value!r}")
+        raise ArgumentError(f"The `{name}` argument must be an integer or a tuple of {n} integers. Received: {value!r}")
     try:
         return tuple(_as_int(single) for single in values)
     except (TypeError, ValueError):
-        raise ValueError(
+        raise ArgumentError(
             f"The `{name}` argument must be an integer or a tuple of {n} integers. Received: {value!r}, "
             f"with an element that is not an integer."
         ) from None
@@ -128,7 +128,7 @@ def normalize_data_format(value: str | None) -> str:
         value = config.image_data_format()
     data_format = value.lower() if isinstance(value, str) else value
     if data_format not in DATA_FORMATS:
-        raise ValueError(
+        raise ArgumentError(
             f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {value!r}'
         )
     return data_format
@@ -170,7 +170,7 @@ def conv_output_length(
         stride, dilation: of the window; both at least 1.
     """
     if padding not in ("same", "valid", "full", "causal"):
-        raise ValueError(f'padding must be "same", "valid", "full" or "causal", got {padding!r}')
+        raise ArgumentError(f'padding must be "same", "valid", "full" or "causal", got {padding!r}')
     if input_length is None:
         return None
     extent = dilated(filter_size, dilation)
@@ -186,7 +186,7 @@ def conv_output_length(
 def conv_input_length(output_length: int | None, filter_size: int, padding: str, stride: int) -> int | None:
     """The (smallest) length of the input of a convolution whose output has ``output_length``."""
     if padding not in ("same", "valid", "full"):
-        raise ValueError(f'padding must be "same", "valid" or "full", got {padding!r}')
+        raise ArgumentError(f'padding must be "same", "valid" or "full", got {padding!r}')
     if output_length is None:
         return None
     pad = {"same": filter_size // 2, "valid": 0, "full": filter_size - 1}[padding]
@@ -203,7 +203,7 @@ def deconv_length(dim_size: int | None, stride_size: int, kernel_size: int, padd
         padding: "same", "valid" or "full".
     """
     if padding not in ("same", "valid", "full"):
-        raise ValueError(f'padding must be "same", "valid" or "full", got {padding!r}')
+        raise ArgumentError(f'padding must be "same", "valid" or "full", got {padding!r}')
     if dim_size is None:
         return None
     if padding == "valid":

@@ -8,9 +8,10 @@ from typing import Any
 from kcore import dtypes, grad
 from kcore import ops as O
 from kcore.backend import state
-from kcore.errors import GraphError, ShapeError
+from kcore.errors import ArgumentError, GraphError, ShapeError
 from kcore.graph import Tensor, apply
 from kcore.graph import constant as make_constant
+from kcore.ops.common import as_tensor
 from kcore.ops.control import select
 from kcore.ops.scan import fold_steps
 from kcore.runtime.function import Function
@@ -52,10 +53,10 @@ def function(
     """
     name = kwargs.pop("name", None) or "function"
     if kwargs:
-        raise ValueError(f"Invalid argument(s) {', '.join(map(repr, kwargs))} passed to K.function; it takes `name`")
+        raise ArgumentError(f"Invalid argument(s) {', '.join(map(repr, kwargs))} passed to K.function; it takes `name`")
     for what, tensors in (("inputs", inputs), ("outputs", outputs)):
         if not isinstance(tensors, (list, tuple)):
-            raise TypeError(f"`{what}` of a backend function should be a list or tuple, got {tensors!r}")
+            raise ArgumentError(f"`{what}` of a backend function should be a list or tuple, got {tensors!r}")
         for i, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):
                 raise GraphError(f"`{what}[{i}]` of a backend function should be a tensor, got {tensor!r}")
@@ -76,6 +77,9 @@ def _pairs(updates: Iterable[Any]) -> Iterable[tuple[Variable, Tensor]]:
 
 def gradients(loss: Tensor, variables: Tensor | Sequence[Tensor]) -> list[Tensor | None]:
     """The gradients of (the sum of) `loss` with respect to each of `variables`; None where it does not depend on it."""
+    for tensor in loss if isinstance(loss, (list, tuple)) else [loss]:
+        if not isinstance(tensor, Tensor):
+            raise GraphError(f"`loss` should be a tensor, got {tensor!r}")
     wrt = [variables] if isinstance(variables, Tensor) else list(variables)
     for i, tensor in enumerate(wrt):
         if not isinstance(tensor, Tensor):
@@ -166,9 +170,12 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
 
     Returns:
         the results, stacked along a new first axis.
+
+    Raises:
+        ValueError: a scalar has no elements; the lengths differ; `dtype` has not one dtype for each result.
     """
     several = isinstance(elems, (list, tuple))
-    sequences = list(elems) if several else [elems]
+    sequences = _sequences("map_fn", elems if several else [elems])
     returned: list[bool] = []
 
     def step(_: list[Tensor], elements: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -178,6 +185,8 @@ def map_fn(fn: Callable[[Any], Any], elems: Any, name: str | None = None, dtype:
 
     _, stacked = fold_steps(step, [], sequences)
     kinds = list(dtype) if isinstance(dtype, (list, tuple)) else [dtype] * len(stacked)
+    if len(kinds) != len(stacked):
+        raise GraphError(f"map_fn needs a dtype for each result: `fn` returned {len(stacked)}, `dtype` is {dtype!r}")
     results = [t if kind is None else O.cast(t, dtypes.canonical(kind)) for t, kind in zip(stacked, kinds, strict=True)]
     if name is not None:
         for tensor in results:
@@ -193,20 +202,36 @@ def foldl(fn: Callable[[Any, Any], Tensor], elems: Any, initializer: Any = None,
         elems: a tensor.
         initializer: what is accumulated at the start; by default the first element.
         name: for messages.
+
+    Raises:
+        ValueError: `elems` is a scalar, or has no elements and there is no `initializer`; `fn` changes the shape or
+            dtype of what is accumulated.
     """
-    if initializer is None:
-        initializer, elems = elems[0], elems[1:]
-    return _fold(fn, elems, initializer, name, reverse=False)
+    return _fold("foldl", fn, elems, initializer, name)
 
 
 def foldr(fn: Callable[[Any, Any], Tensor], elems: Any, initializer: Any = None, name: str | None = None) -> Tensor:
     """Combine the elements along the first axis, from the last to the first (see `foldl`)."""
+    return _fold("foldr", fn, elems, initializer, name)
+
+
+def _sequences(function: str, elems: Sequence[Any]) -> list[Tensor]:
+    """What a loop goes along: tensors with at least one axis."""
+    sequences = [as_tensor(e) for e in elems]
+    for tensor in sequences:
+        if tensor.ndim == 0:
+            raise ShapeError(f"{function} goes along the first axis of its elements, and {tensor.spec} has none")
+    return sequences
+
+
+def _fold(function: str, fn: Callable[[Any, Any], Tensor], elems: Any, initializer: Any, name: str | None) -> Tensor:
+    reverse = function == "foldr"
+    (elems,) = _sequences(function, [elems])
     if initializer is None:
-        initializer, elems = elems[-1], elems[:-1]
-    return _fold(fn, elems, initializer, name, reverse=True)
+        if elems.shape[0] == 0:
+            raise ShapeError(f"{function} of no elements ({elems.spec}) needs an `initializer` to start with")
+        initializer, elems = (elems[-1], elems[:-1]) if reverse else (elems[0], elems[1:])
 
-
-def _fold(fn: Callable[[Any, Any], Tensor], elems: Tensor, initializer: Any, name: str | None, reverse: bool) -> Tensor:
     def step(carried: list[Tensor], elements: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         return [fn(carried[0], elements[0])], []
 

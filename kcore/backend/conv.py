@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kcore import ops as O
-from kcore.errors import ShapeError
+from kcore.errors import ArgumentError, ShapeError
 from kcore.graph import Tensor, apply, encode_shape
 from kcore.ops import conv as _conv_ops  # noqa: F401 - registers the operations
 from kcore.ops import depthwise as _depthwise_ops  # noqa: F401
@@ -424,13 +424,13 @@ def _pool(
     function: str, rank: int, x: Any, size: Any, strides: Any, padding: str, data_format: Any, pool_mode: Any
 ) -> Tensor:
     if pool_mode not in ("max", "avg"):
-        raise ValueError(f'{function}: pool_mode must be "max" or "avg", got {pool_mode!r}')
+        raise ArgumentError(f'{function}: pool_mode must be "max" or "avg", got {pool_mode!r}')
     x = _tensor(x)
     _require_ndim(function, "x", x, rank + 2)
     pool = normalize_tuple(size, rank, "pool_size")
     attrs = {"strides": normalize_tuple(strides, rank, "strides")}
     if padding == "causal":
-        raise ValueError(f'{function}: padding must be "valid" or "same", got {padding!r}')
+        raise ArgumentError(f'{function}: padding must be "valid" or "same", got {padding!r}')
 
     def run(last: Tensor) -> Tensor:
         pairs = _padding(function, padding, last, pool, {**attrs, "dilation": (1,) * rank})
@@ -460,7 +460,7 @@ def _to_first(x: Tensor) -> Tensor:
 def _padding_name(function: str, padding: str, rank: int) -> str:
     name = normalize_padding(padding)
     if name == "causal" and rank != 1:
-        raise ValueError(f'{function}: padding must be "valid" or "same" ("causal" is for 1-D), got {padding!r}')
+        raise ArgumentError(f'{function}: padding must be "valid" or "same" ("causal" is for 1-D), got {padding!r}')
     return name
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kcore import ops as O
+from kcore.errors import ArgumentError
 from kcore.graph import Tensor
 from kcore.ops.common import as_tensor as _tensor
 from kcore.shapes import normalize_data_format
@@ -181,7 +182,7 @@ def dropout(x: Any, level: float, noise_shape: Sequence[Any] | None = None, seed
         ValueError: `level` is outside of ``[0, 1)``.
     """
     if not 0.0 <= level < 1.0:
-        raise ValueError(f"dropout needs a level of at least 0 and below 1, got {level!r}")
+        raise ArgumentError(f"dropout needs a level of at least 0 and below 1, got {level!r}")
     return O.dropout(x, level, noise_shape, int(np.random.randint(10**7)) if seed is None else int(seed))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from kcore import config, dtypes
 from kcore import ops as O
 from kcore.backend.variables import variable
+from kcore.errors import ArgumentError
 from kcore.graph import Tensor
 from kcore.ops.random import random_tensor
 from kcore.runtime.variable import Variable
@@ -72,7 +73,7 @@ def random_binomial(shape: Any, p: float = 0.0, dtype: str | None = None, seed: 
         seed: of the sequence of draws.
     """
     if not 0.0 <= p <= 1.0:
-        raise ValueError(f"random_binomial needs a probability between 0 and 1, got {p!r}")
+        raise ArgumentError(f"random_binomial needs a probability between 0 and 1, got {p!r}")
     draws = random_tensor("random_uniform", shape, _seed(seed), "float32", low=0.0, high=1.0)
     return O.cast(draws < p, _dtype(dtype))
 

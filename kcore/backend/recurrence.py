@@ -43,12 +43,14 @@ def rnn(
         the last output ``(samples, ...)``, all outputs ``(samples, time, ...)``, and the list of last states.
 
     Raises:
-        ValueError: fewer than 3 dimensions; `unroll` with an unknown number of steps; a mask without states.
+        ValueError: fewer than 3 dimensions; no timesteps, or with `unroll` an unknown number; a mask without states.
     """
     if inputs.ndim < 3:
         raise ShapeError(f"Input should be at least 3D: (samples, time, ...). rnn got {inputs.spec}")
     if unroll and inputs.shape[1] is None:
         raise ShapeError(f"Unrolling requires a fixed number of timesteps; rnn got {inputs.spec}")
+    if inputs.shape[1] == 0:
+        raise ShapeError(f"rnn needs at least one timestep, and {inputs.spec} (samples, time, ...) has none")
     states, extra = list(initial_states), list(constants or ())
     sequences = [_time_first(inputs)]
     if mask is not None:

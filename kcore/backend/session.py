@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kcore.errors import ArgumentError
 from kcore.graph import Tensor
 from kcore.runtime.function import Function
 from kcore.runtime.variable import Variable
@@ -44,7 +45,7 @@ class Session:
             return {key: self._collect(value, tensors, updates) for key, value in item.items()}
         if isinstance(item, (list, tuple)):
             return type(item)(self._collect(value, tensors, updates) for value in item)
-        raise ValueError(f"cannot fetch {item!r}: expected a tensor, an update, or a list of them")
+        raise ArgumentError(f"cannot fetch {item!r}: expected a tensor, an update, or a list of them")
 
     def _fill(self, layout: Any, values: list[Any]) -> Any:
         if isinstance(layout, int):

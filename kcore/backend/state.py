@@ -14,6 +14,7 @@ from kcore.config import (
     set_floatx,
     set_image_data_format,
 )
+from kcore.errors import ArgumentError
 from kcore.graph import Tensor
 from kcore.ops import control
 from kcore.shapes import normalize_data_format
@@ -125,5 +126,5 @@ def set_learning_phase(value: int) -> None:
     """
     global _learning_phase
     if value not in (0, 1):
-        raise ValueError(f"Expected learning phase to be 0 or 1, got {value!r}")
+        raise ArgumentError(f"Expected learning phase to be 0 or 1, got {value!r}")
     _learning_phase = int(value)

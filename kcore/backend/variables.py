@@ -11,7 +11,7 @@ import numpy as np
 from kcore import config, dtypes
 from kcore import ops as O
 from kcore.backend import state
-from kcore.errors import ShapeError
+from kcore.errors import ArgumentError, ShapeError
 from kcore.graph import Tensor, encode_shape, shape_of
 from kcore.graph import constant as make_constant
 from kcore.graph import placeholder as make_placeholder
@@ -209,7 +209,7 @@ def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") ->
     if stop is None:
         start, stop = 0, start
     if step == 0:
-        raise ValueError("arange needs a step that is not 0")
+        raise ArgumentError("arange needs a step that is not 0")
     if isinstance(start, Tensor):
         known = static_int(start)
         if known is None:  # only the number of elements must be found out: count from 0
@@ -249,7 +249,7 @@ def is_keras_tensor(x: Any) -> bool:
         ValueError: `x` is no symbolic tensor.
     """
     if not isinstance(x, Tensor):
-        raise ValueError(f"Unexpectedly found an instance of type `{type(x)}`. Expected a symbolic tensor instance.")
+        raise ArgumentError(f"Unexpectedly found an instance of type `{type(x)}`. Expected a symbolic tensor instance.")
     return hasattr(x, "_keras_history")
 
 
@@ -372,4 +372,4 @@ def _new_value(x: Variable, value: Any) -> Tensor:
 
 def _require_variable(function: str, x: Any) -> None:
     if not isinstance(x, Variable):
-        raise ValueError(f"{function} needs a variable, made by K.variable or add_weight; got {x!r}")
+        raise ArgumentError(f"{function} needs a variable, made by K.variable or add_weight; got {x!r}")

@@ -7,6 +7,7 @@ import linecache
 import sys
 import threading
 from collections.abc import Iterator
+from types import FrameType
 from typing import NamedTuple
 
 
@@ -43,8 +44,24 @@ def current_origin() -> Origin | None:
         return inherited
     frame = sys._getframe(1)
     while frame is not None:
-        name = frame.f_globals.get("__name__") or ""
-        if not (name.startswith("kcore") and (len(name) == 5 or name[5] in "._")):
+        if not _is_ours(frame):
             return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def origin_of(error: BaseException) -> Origin | None:
+    """The innermost line outside kcore and its plugins on the way to where `error` was raised, or None."""
+    found = None
+    entry = error.__traceback__
+    while entry is not None:
+        if not _is_ours(entry.tb_frame):
+            found = Origin(entry.tb_frame.f_code.co_filename, entry.tb_lineno, entry.tb_frame.f_code.co_name)
+        entry = entry.tb_next
+    return found
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Whether code of kcore or of its plugins runs in a frame."""
+    name = frame.f_globals.get("__name__") or ""
+    return name.startswith("kcore") and (len(name) == 5 or name[5] in "._")

@@ -11,7 +11,7 @@ from typing import Any
 
 from kcore.errors import ShapeError
 from kcore.graph import Node, Op, Spec, Tensor, apply, dim_of, register
-from kcore.ops.common import as_tensor, normalize_axes, require_float
+from kcore.ops.common import as_tensor, broadcast_shapes, normalize_axes, require_float
 from kcore.ops.creation import full
 from kcore.ops.elementwise import rsqrt, square
 from kcore.ops.movement import expand_dims, reshape
@@ -169,6 +169,10 @@ def _weight(weight: Any, kept: list[Any]) -> Tensor:
 
 def apply_batch_norm(x: Any, mean: Any, var: Any, beta: Any, gamma: Any, epsilon: float) -> Tensor:
     """``(x - mean) / sqrt(var + epsilon) * gamma + beta`` with given statistics, all broadcast; None for none."""
+    x = as_tensor(x)
+    require_float("batch_normalization", x.spec)
+    given = [as_tensor(t) for t in (mean, var, beta, gamma) if t is not None]
+    broadcast_shapes("batch_normalization", x.spec, *(t.spec for t in given))
     scale = rsqrt(as_tensor(var) + epsilon)
     if gamma is not None:
         scale = scale * gamma

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from kcore import config
 from kcore.dtypes import is_float
 from kcore.errors import ShapeError
-from kcore.graph import Tensor, dim_of, dims_of
+from kcore.graph import Shape, Tensor, dim_of, dims_of
 from kcore.ops.common import as_tensor, merge_dims, require_float
 from kcore.ops.elementwise import cast, clip, log, softplus
 from kcore.ops.indexing import pick
@@ -53,9 +54,16 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     require_float("sparse_categorical_crossentropy", output.spec)
     if output.ndim < 1:
         raise ShapeError(f"sparse_categorical_crossentropy needs an axis of classes, got {output.spec}")
+    target = as_tensor(target)
+    if not _one_class_each(target.shape, output.shape):
+        raise ShapeError(
+            f"sparse_categorical_crossentropy needs one class number for each distribution: {target.spec} does not fit "
+            f"{output.spec}; targets with a column for each class (one-hot) belong to categorical_crossentropy",
+            shapes=(target.shape, output.shape),
+        )
     logits = output if from_logits else log(_clipped(output))
     rows = reshape(logits, (-1, dim_of(output, -1)))
-    classes = reshape(cast(as_tensor(target), "int64"), (-1,))
+    classes = reshape(cast(target, "int64"), (-1,))
     losses = -pick(log_softmax(rows), classes)
     return losses if output.ndim == 2 else reshape(losses, dims_of(output)[:-1])
 
@@ -77,6 +85,16 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         output = log(output / (1 - output))
     # -t log(s(x)) - (1 - t) log(1 - s(x)) with s = sigmoid, without overflow.
     return softplus(output) - output * target
+
+
+def _one_class_each(target: Shape, output: Shape) -> bool:
+    """Whether class numbers fit: ``(...)`` or ``(..., 1)`` for ``(..., classes)``, or as many in another shape."""
+    lead = output[:-1]
+    if len(target) == len(output) and target[-1] in (1, None):
+        target = target[:-1]
+    if len(target) == len(lead):
+        return all(None in pair or pair[0] == pair[1] for pair in zip(target, lead, strict=True))
+    return None in (*target, *lead) or math.prod(target) == math.prod(lead)  # type: ignore[arg-type]
 
 
 def _clipped(output: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from kcore.errors import ShapeError
 from kcore.grad import vector_jacobian
 from kcore.graph import Node, Op, Spec, Tensor, apply, depends_on, nodes_of, placeholder, register
 from kcore.graph.substitute import substitute
+from kcore.ops.common import as_tensor
 from kcore.ops.creation import full_like
 
 _FREE = frozenset({"constant", "full", "arange", "eye", "learning_phase"})  # need not be handed into a loop
@@ -121,7 +122,7 @@ def fold_steps(
     elements = [placeholder(t.shape[1:], t.dtype, f"element_{i}") for i, t in enumerate(sequences)]
     start = placeholder((), "bool", "start").node.serial
     new, outputs = step([t.handle() for t in carried], [t.handle() for t in elements])
-    results = [*new, *outputs]
+    results = [as_tensor(t) for t in (*new, *outputs)]
     captured = _captured(results, [*carried, *elements], start)
     inner = [placeholder(t.shape, t.dtype, f"constant_{i}") for i, t in enumerate(captured)]
     results = substitute(results, {t.key: p for t, p in zip(captured, inner, strict=True)})

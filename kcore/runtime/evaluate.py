@@ -70,7 +70,7 @@ def run_node(node: Node, ins: Sequence[Any], device: Device, phase: bool = False
         shapes = ", ".join(f"{a.dtype}{a.shape}" for a in ins)
         raise ExecutionError(
             f"{type(error).__name__}: {error}\n  in operation {op.name}({shapes}), made at {node.origin}",
-            op=op.name, line=str(node.origin), cause=error,
+            op=op.name, line=node.origin and str(node.origin), cause=error,
         ) from error  # fmt: skip
 
 

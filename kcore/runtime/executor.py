@@ -136,7 +136,8 @@ def _explained(instruction: Instruction, error: Exception) -> Exception:
     where = f", made at {node.origin}" if node.origin is not None else ""
     return ExecutionError(
         f"{type(error).__name__}: {error}\n  in operation {instruction.name}({shapes}){where}",
-        op=instruction.name, line=str(node.origin), shapes=[t.shape for t in instruction.reads()], cause=error,
+        op=instruction.name, line=node.origin and str(node.origin), cause=error,
+        shapes=[t.shape for t in instruction.reads()],
     )  # fmt: skip
 
 
