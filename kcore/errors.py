@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from kcore.origin import origin_of
+
 
 class KcoreError(Exception):
     """Base of all exceptions of kcore.
@@ -55,8 +57,6 @@ class KcoreError(Exception):
         given: str | None = self.__dict__.get("_line")
         if given is not None:
             return given
-        from kcore.graph.origin import origin_of
-
         origin = origin_of(self)
         return None if origin is None else str(origin)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from kcore.dtypes import is_float
 from kcore.errors import GraphError
 from kcore.graph import Node, Tensor, apply, depends_on, dims_of, encode_shape
-from kcore.graph.origin import inherit
+from kcore.origin import inherit
 
 Key = tuple[Node, int]
 

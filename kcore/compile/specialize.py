@@ -16,9 +16,9 @@ from kcore.graph import Node, Op, Spec, Tensor, apply, constant, constant_value,
 from kcore.graph.constant import ConstantValue
 from kcore.graph.dims import resolve
 from kcore.graph.node import make_node
-from kcore.graph.origin import Origin, inherit
 from kcore.ops.creation import fill_value
 from kcore.ops.scan import Body
+from kcore.origin import Origin, inherit
 
 Key = tuple[Node, int]
 Fold = Callable[[Node], Sequence[Any]]

@@ -15,9 +15,9 @@ from kcore import dtypes
 from kcore.errors import GraphError
 from kcore.graph.constant import constant
 from kcore.graph.op import Op, get_op
-from kcore.graph.origin import Origin, current_origin
 from kcore.graph.spec import Spec
 from kcore.graph.tensor import Tensor
+from kcore.origin import Origin, current_origin
 
 _serials = itertools.count()
 _table: weakref.WeakValueDictionary[Any, Node] = weakref.WeakValueDictionary()
