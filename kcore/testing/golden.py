@@ -12,7 +12,8 @@
 `check_golden` builds the layer from its configuration, gives it the stored weights and compares: shapes, inferred
 and real; weight names and order; outputs; output masks; the gradients of `loss = sum(outputs * upstream)`, with
 `upstream` a stored array, with respect to weights, inputs, initial states and constants; weights after an update;
-the outputs of further batches and of given states, where the layer is stateful.
+the outputs of further batches and of given states, where the layer is stateful; the loss with the penalties on the
+weights, and the weights after a step of gradient descent under their constraints.
 """
 
 from __future__ import annotations
@@ -121,6 +122,7 @@ class _GoldenRun:
         self._compare_all("gradient of weight", gradients[:split], self.case.arrays("weight_gradients"))
         self._compare_all("gradient of input", gradients[split:], self.case.arrays("input_gradients"))
         self._compare_all("updated weight", self.layer.get_weights(), self.case.arrays("updated_weights"))
+        self._check_step()
         self._check_next_batches()
         self._check_reset_states()
 
@@ -150,12 +152,13 @@ class _GoldenRun:
         outputs = self.layer(called if len(called) > 1 else called[0], **arguments)
         return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
 
+    def _loss(self) -> Any:
+        terms = [K.sum(y * K.constant(r)) for y, r in zip(self.outputs, self.case.arrays("upstream"))]
+        return _total(terms)
+
     def _compute(self) -> tuple[list[Any], list[Any], list[Any]]:
         """Outputs, masks and gradients of one run, which also does the layer's updates."""
-        terms = [K.sum(y * K.constant(r)) for y, r in zip(self.outputs, self.case.arrays("upstream"))]
-        loss = terms[0]
-        for term in terms[1:]:
-            loss = loss + term
+        loss = self._loss()
         sources = [*self.layer.weights, *self.inputs, *self.states, *self.constants]
         gradients = [K.gradients(loss, [s])[0] if K.dtype(s).startswith("float") else None for s in sources]
         masks = [getattr(y, "_keras_mask", None) for y in self.outputs]
@@ -200,6 +203,21 @@ class _GoldenRun:
             if expected is not None:
                 np.testing.assert_array_equal(mask.astype(int), expected, err_msg=f"mask of output {i}")
 
+    def _check_step(self) -> None:
+        step = self.case.record.get("step")
+        if not step:
+            return
+        self._check_weights()  # sets them again: updates of the runs before may have moved some
+        loss, moving = _total([self._loss(), *self.layer.losses]), self.layer.trainable_weights
+        moved = {}
+        for weight, gradient in zip(moving, K.gradients(loss, moving)):
+            value = weight - step["size"] * gradient
+            moved[weight.name] = value if weight.constraint is None else weight.constraint(value)
+        after = [moved.get(weight.name, weight) for weight in self.layer.weights]
+        results = self._run([loss, *after], self.values)
+        self._compare("loss with penalties", results[0], self.case.array(step["loss"]))
+        self._compare_all("weight after a step", results[1:], [self.case.array(ref) for ref in step["weights"]])
+
     def _check_next_batches(self) -> None:
         for n, batch in enumerate(self.case.record.get("next_batches", ()), start=2):
             values = [self.case.array(ref) for ref in batch["inputs"]]
@@ -227,6 +245,13 @@ class _GoldenRun:
         scale = max(float(np.max(np.abs(golden), initial=0.0)), _SMALLEST_SCALE)
         error = float(np.max(np.abs(ours - golden), initial=0.0)) / scale
         assert error <= self.tolerance, f"{self.case}: {what} differs by {error:.1e} of its largest magnitude"
+
+
+def _total(terms: Sequence[Any]) -> Any:
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
 
 
 def plain_weight_name(name: str) -> str:

@@ -17,6 +17,8 @@ class Case:
     `layer` and every nested layer are `{"class_name": ..., "config": {...}}` with Keras 2.1.6 arguments; `inputs` has
     one entry an input: a shape, whose values are then drawn, or `values([...])`. `peer` changes
     the configuration for the layer that computes the values, `precision` is the dtype that it computes in.
+    `step` above 0 is the size of a step of gradient descent on the loss with the penalties on the
+    weights, under the weights' constraints.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Case:
     reset_states: tuple[Shape, ...] = ()
     batches: int = 1
     learning_phase: int = 0
+    step: float = 0.0
     input_scale: float = 1.0
     precision: str = "float64"
     peer: dict[str, Any] = field(default_factory=dict)
@@ -63,6 +66,24 @@ def _text(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "x".join(_text(item) for item in value)
     return str(value)
+
+
+def disciplined(class_name: str, *inputs: Any, parts: Sequence[str], args: Mapping[str, Any], **options: Any) -> Case:
+    """A case with a penalty and a constraint on each weight, and a step of gradient descent under them."""
+    penalties = [
+        spec("L1L2", l1=0.02, l2=0.03), spec("L1L2", l1=0.0, l2=0.05), spec("L1L2", l1=0.01, l2=0.0),
+    ]  # fmt: skip
+    bounds = [
+        spec("MaxNorm", max_value=0.7, axis=0),
+        spec("NonNeg"),
+        spec("UnitNorm", axis=0),
+        spec("MinMaxNorm", min_value=0.4, max_value=0.8, rate=0.6, axis=0),
+    ]
+    rules = {}
+    for i, part in enumerate(parts):
+        rules[f"{part}_regularizer"] = penalties[i % len(penalties)]
+        rules[f"{part}_constraint"] = bounds[(i + len(class_name)) % len(bounds)]
+    return case(class_name, *inputs, name="penalties-constraints", args={**args, **rules}, step=0.1, **options)
 
 
 def check_names(cases: Sequence[Case]) -> Sequence[Case]:

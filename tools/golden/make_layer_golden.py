@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ FAMILIES = [
     "core", "convolutional", "pooling", "local", "recurrent", "embeddings", "merge", "advanced_activations",
     "normalization", "noise", "wrappers",
 ]  # fmt: skip
+CELLS = ROOT / "plugins" / "layers" / "recurrent" / "tests" / "golden" / "custom_cells.py"
 
 
 def make_family(family: str) -> None:
@@ -45,14 +47,15 @@ def make_family(family: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     store.save(folder / "arrays.npz")
     _write_cases(folder / "cases.json", records)
+    if family == "wrappers":  # a distribution's tests stand alone, so that this one has the cells as well
+        shutil.copy(CELLS, folder)
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     print(f"{family}: {len(records)} cases, {size / 1024:.0f} KiB")
 
 
 def _custom_cells() -> dict:
     """The cells that lie beside the goldens of the recurrent layers, built on tf-keras."""
-    path = _folder("recurrent") / "custom_cells.py"
-    spec = importlib.util.spec_from_file_location("custom_cells", path)
+    spec = importlib.util.spec_from_file_location("custom_cells", CELLS)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.make(peer_layers.keras)

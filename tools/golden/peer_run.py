@@ -39,11 +39,12 @@ class _Run:
         watched = [self._tensor(array) for _, array in [*batches[0], *states, *constants]]
         n = len(case.inputs)
         inputs, fed_states = watched[:n], watched[n : n + len(states)]
-        with tf.GradientTape() as tape:
+        with tf.GradientTape(persistent=bool(case.step)) as tape:
             tape.watch([t for t in watched if t.dtype.is_floating])
             outputs = self._call(inputs, fed_states, watched[n + len(states) :])
             upstream = [store.draw(self._from_peer(y).shape, 0.5) for y in outputs]
             loss = tf.add_n([tf.reduce_sum(y * self._tensor(r)) for y, (_, r) in zip(outputs, upstream)])
+            total = tf.add_n([loss, *self.layer.losses]) if case.step else loss
         sources = [*self.layer.trainable_weights, *(t for t in watched if t.dtype.is_floating)]
         gradients = dict(zip(map(id, sources), tape.gradient(loss, sources)))
 
@@ -69,6 +70,8 @@ class _Run:
         record["input_gradients"] = [self._input_gradient(gradients, t) for t in watched]
         if case.learning_phase and self.layer.non_trainable_weights:
             record["updated_weights"] = [store.keep(a) for a in self._updated(inputs[0])]
+        if case.step:
+            record["step"] = self._step(total, tape)
         if case.batches > 1:
             record["next_batches"] = [self._next_batch(batch) for batch in batches[1:]]
         if case.reset_states:
@@ -182,6 +185,16 @@ class _Run:
         momentum = self.layer.momentum
         new["moving_variance"] = self.drawn["moving_variance"] * momentum + variance * (1 - momentum)
         return list(new.values())
+
+    def _step(self, total: tf.Tensor, tape: tf.GradientTape) -> dict[str, Any]:
+        """One step of gradient descent, each weight under its constraint; frozen weights stay."""
+        new = []
+        for weight in self.layer.weights:
+            gradient = tape.gradient(total, weight) if weight.trainable else None
+            value = weight if gradient is None else weight - self.case.step * tf.convert_to_tensor(gradient)
+            constrained = gradient is not None and weight.constraint is not None
+            new.append(self.store.keep(np.asarray(weight.constraint(value) if constrained else value)))
+        return {"size": self.case.step, "loss": self.store.keep(np.asarray(total)), "weights": new}
 
     # --- states -----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layer_case import Case, case
+from layer_case import Case, case, disciplined
 
 FIRST = {"data_format": "channels_first"}
 
@@ -11,7 +11,7 @@ def cases() -> list[Case]:
     return [
         *_conv1d(), *_conv2d(), *_conv3d(), *_separable(), *_depthwise(), *_transposed(), *_cropping(), *_padding(),
         *_upsampling(),
-    ]  # fmt: skip
+        *_disciplined()]  # fmt: skip
 
 
 def _conv1d() -> list[Case]:
@@ -204,5 +204,19 @@ def _upsampling() -> list[Case]:
             ]
             for shape, data_format in zip(shapes, ({}, FIRST))
             for size in sizes
+        ),
+    ]
+
+
+def _disciplined() -> list[Case]:
+    return [
+        disciplined("Conv1D", (2, 6, 2), parts=("kernel", "bias"), args={"filters": 3, "kernel_size": 2}),
+        disciplined("Conv2D", (2, 4, 5, 2), parts=("kernel", "bias"), args={"filters": 3, "kernel_size": 2}),
+        disciplined("Conv3D", (2, 3, 4, 3, 2), parts=("kernel", "bias"), args={"filters": 2, "kernel_size": 2}),
+        disciplined("Conv2DTranspose", (2, 3, 3, 2), parts=("kernel", "bias"), args={"filters": 3, "kernel_size": 2}),
+        disciplined("DepthwiseConv2D", (2, 4, 4, 2), parts=("depthwise", "bias"), args={"kernel_size": 2}),
+        *(
+            disciplined(name, shape, parts=("depthwise", "pointwise", "bias"), args={"filters": 3, "kernel_size": 2})
+            for name, shape in (("SeparableConv1D", (2, 6, 2)), ("SeparableConv2D", (2, 4, 5, 2)))
         ),
     ]

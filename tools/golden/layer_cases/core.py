@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layer_case import Case, case, values
+from layer_case import Case, case, disciplined, values
 
 MASK = [[1, 1, 0, 0], [1, 0, 1, 1]]
 ACTIVATIONS = [
@@ -11,7 +11,7 @@ ACTIVATIONS = [
 
 
 def cases() -> list[Case]:
-    return [*_dense(), *_activation(), *_reshaping(), *_masking(), *_dropout()]
+    return [*_dense(), *_activation(), *_reshaping(), *_masking(), *_dropout(), *_disciplined()]
 
 
 def _dense() -> list[Case]:
@@ -71,4 +71,10 @@ def _dropout() -> list[Case]:
         case("SpatialDropout2D", (2, 3, 4, 3), args={"rate": 0.5, "data_format": "channels_first"}),
         case("SpatialDropout3D", (2, 2, 3, 2, 3), args={"rate": 0.5}),
         case("ActivityRegularization", (2, 4), args={"l1": 0.1, "l2": 0.2}),
+    ]
+
+
+def _disciplined() -> list[Case]:
+    return [
+        disciplined("Dense", (2, 3), parts=("kernel", "bias"), args={"units": 4, "activation": "tanh"}),
     ]

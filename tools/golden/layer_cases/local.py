@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from layer_case import Case, case
+from layer_case import Case, case, disciplined
 
 FIRST = {"data_format": "channels_first"}
 
@@ -32,4 +32,10 @@ def cases() -> list[Case]:
             {"kernel_size": [4, 5]},
         ]
     ]
-    return [*one, *two]
+    return [*one, *two, *_disciplined()]
+
+
+def _disciplined() -> list[Case]:
+    return [
+        disciplined("LocallyConnected1D", (2, 6, 2), parts=("kernel", "bias"), args={"filters": 3, "kernel_size": 2}),
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layer_case import Case, case
+from layer_case import Case, case, disciplined
 
 FROZEN = (
     "2.1.6 normalizes with the batch's statistics in the training phase though the layer is frozen, and moves nothing;"
@@ -51,9 +51,15 @@ def cases() -> list[Case]:
         for phase in (0, 1)
     ]  # fmt: skip
     masked = case("BatchNormalization", (2, 4, 3), name="mask", masks=([[1, 1, 0, 0], [1, 0, 1, 1]],))
-    return [*found, *frozen, masked]
+    return [*found, *frozen, masked, *_disciplined()]
 
 
 def _name(shape: tuple[int, ...], args: dict, phase: int) -> str:
     text = "-".join(f"{key}={value}" for key, value in args.items()) or "default"
     return f"{len(shape)}d-{text}-{'train' if phase else 'test'}"
+
+
+def _disciplined() -> list[Case]:
+    return [
+        disciplined("BatchNormalization", (4, 3), parts=("gamma", "beta"), args={}),
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from layer_case import Case, case, spec
+from layer_case import Case, case, disciplined, spec
 
 X = (2, 4, 3)
 RIGHT = [[1, 1, 1, 0], [1, 1, 0, 0]]
@@ -26,6 +26,7 @@ def cases() -> list[Case]:
         *_cells(),
         *_conv_lstm(),
         *_combined(),
+        *_disciplined(),
     ]
 
 
@@ -256,3 +257,15 @@ def _combined() -> list[Case]:
         case("ConvLSTM2D", x, name="stateful-reset", args={**conv, **stateful}, batches=2,
              reset_states=((2, 4, 5, 2),) * 2),
     ]  # fmt: skip
+
+
+def _disciplined() -> list[Case]:
+    return [
+        *(
+            disciplined(name, X, parts=("kernel", "recurrent", "bias"), args={"units": UNITS})
+            for name in ("SimpleRNN", "GRU", "LSTM")
+        ),
+        disciplined(
+            "ConvLSTM2D", (2, 3, 4, 5, 2), parts=("kernel", "recurrent", "bias"), args={"filters": 2, "kernel_size": 2}
+        ),
+    ]

@@ -86,6 +86,15 @@ def _bidirectional() -> list[Case]:
         one("LSTM-state-mask", spec("LSTM", units=2, **state), masks=(INNER,)),
         one("LSTM-initial_state", spec("LSTM", units=2, return_sequences=True), initial_state=((2, 2),) * 4),
         one("GRU-initial_state", spec("GRU", units=2, **state), initial_state=((2, 2),) * 2),
+        *(
+            one(f"constants-{name}", spec("RNN", cell=spec("ConstantsRNNCell", units=2, constant_dim=4), **state),
+                more, constants=((2, 4),), **options)
+            for name, more, options in (
+                ("concat", {}, {}),
+                ("sum-initial_state", {"merge_mode": "sum"}, {"initial_state": ((2, 2),) * 2}),
+                ("None-mask", {"merge_mode": None}, {"masks": (INNER,)}),
+            )
+        ),
         one("stateful", spec("GRU", units=2, stateful=True), batches=2),
         one("RNN-LSTMCell", spec("RNN", cell=spec("LSTMCell", units=2), return_sequences=True)),
         one("stateful-LSTM-sequences", spec("LSTM", units=2, stateful=True, return_sequences=True), batches=3),
