@@ -206,5 +206,5 @@ def gather(reference: Any, indices: Any) -> Tensor:
 
 
 def one_hot(indices: Any, num_classes: int) -> Tensor:
-    """A vector of length `num_classes` for each of `indices`: 1 at the index, 0 elsewhere."""
-    return O.one_hot(indices, num_classes)
+    """A vector of length `num_classes` for each of `indices`: 1 at the index, else 0; float32 whatever `floatx` is."""
+    return O.one_hot(indices, num_classes, "float32")

@@ -99,15 +99,15 @@ def running() -> CallRecord | None:
     return _running.get()
 
 
-def value_key(item: Any) -> Any:
-    """What makes two losses or updates the same: their values, whatever their handles."""
-    if isinstance(item, Tensor):
-        return item.key
-    if isinstance(item, tuple):
-        return tuple(value_key(part) for part in item)
-    return id(item)
+def distinct_losses(losses: Any) -> list[Any]:
+    """Losses without repetitions of a value, in order."""
+    return unique_by(losses, lambda loss: loss.key if isinstance(loss, Tensor) else id(loss))
 
 
-def distinct(items: Any) -> list[Any]:
-    """Losses or updates without repetitions, in order."""
-    return unique_by(items, value_key)
+def distinct_updates(updates: Any) -> list[Any]:
+    """Updates without repetitions, in order.
+
+    An update is the object that was added: what is found by two ways (a shared call, a layer and a model) counts
+    once, while two calls that each add 1 to a counter made two updates, however equal.
+    """
+    return unique_by(updates, id)

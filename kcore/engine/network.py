@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kcore import backend as K
-from kcore.engine.calls import CallRecord, distinct, is_frozen, recording, replay
+from kcore.engine.calls import CallRecord, distinct_losses, distinct_updates, is_frozen, recording, replay
 from kcore.engine.graph_map import GraphMap
 from kcore.engine.input_layer import InputLayer
 from kcore.engine.layer import Layer
@@ -259,12 +259,12 @@ class Network(Layer):
     @property
     def losses(self) -> list[Any]:
         """What training adds to the loss: penalties of the layers, for their calls in this network."""
-        return distinct(self.get_losses_for(None) + self.get_losses_for(self.inputs))
+        return distinct_losses(self.get_losses_for(None) + self.get_losses_for(self.inputs))
 
     @property
     def updates(self) -> list[Any]:
         """What a training step changes beside the weights (moving averages, states); none where it is frozen."""
-        return distinct(self.get_updates_for(None) + self.get_updates_for(self.inputs))
+        return distinct_updates(self.get_updates_for(None) + self.get_updates_for(self.inputs))
 
     def get_losses_for(self, inputs: Any) -> list[Any]:
         """The losses of a call on these inputs; for None, those that depend on no input."""
@@ -273,7 +273,7 @@ class Network(Layer):
             losses += [loss for layer in self.layers for loss in layer.get_losses_for(None)]
         for node in self._calls_on(inputs):
             losses += self._conditional_losses() if node.record is None else node.record.all_losses()
-        return distinct(losses)
+        return distinct_losses(losses)
 
     def get_updates_for(self, inputs: Any) -> list[Any]:
         """The updates of a call on these inputs; for None, those that depend on no input."""
@@ -284,7 +284,7 @@ class Network(Layer):
             updates += [update for layer in self.layers for update in layer.get_updates_for(None)]
         for node in self._calls_on(inputs):
             updates += self._conditional_updates() if node.record is None else node.record.all_updates()
-        return distinct(updates)
+        return distinct_updates(updates)
 
     def _calls_on(self, inputs: Any) -> list[Node]:
         uid = None if inputs is None else list_uid(inputs)
@@ -302,7 +302,7 @@ class Network(Layer):
         for layer in self.layers:
             if layer.stateful and not isinstance(layer, Network):
                 updates += layer.get_updates_for(None)
-        return distinct(updates)
+        return distinct_updates(updates)
 
     def reset_states(self) -> None:
         """Set the states of all stateful layers to zeros."""

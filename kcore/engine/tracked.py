@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kcore import backend as K
-from kcore.engine.calls import distinct, is_frozen, running
+from kcore.engine.calls import distinct_losses, distinct_updates, is_frozen, running
 from kcore.engine.names import scoped
 from kcore.engine.structure import list_uid, to_list
 from kcore.errors import NotBuiltError, ShapeError
@@ -207,14 +207,14 @@ class Tracked:
     def get_losses_for(self, inputs: Any) -> list[Any]:
         """The losses that were added for these inputs; for None, those that depend on no input."""
         key = list_uid(inputs) if _has_inputs(inputs) else ""
-        return distinct(self._per_input_losses.get(key, []))
+        return distinct_losses(self._per_input_losses.get(key, []))
 
     def get_updates_for(self, inputs: Any) -> list[Any]:
         """The updates that were added for these inputs; for None, those that depend on no input."""
         if is_frozen(self):  # type: ignore[arg-type]
             return []
         key = list_uid(inputs) if _has_inputs(inputs) else ""
-        return distinct(self._per_input_updates.get(key, []))
+        return distinct_updates(self._per_input_updates.get(key, []))
 
 
 def _listed(values: Any) -> list[Any]:

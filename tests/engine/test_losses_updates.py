@@ -271,3 +271,29 @@ def test_add_update_takes_pairs_and_lists():
     layer.add_update([(v, v + 2), (v, v + 3)])
     layer.add_update(None)
     assert len(layer.get_updates_for(None)) == 3
+
+
+class Calls(Layer):
+    """Counts its calls: each makes an update that is equal to the others."""
+
+    def build(self, input_shape):
+        self.count = self.add_weight("count", (), initializer="zeros", trainable=False)
+        super().build(input_shape)
+
+    def call(self, x):
+        update = K.update_add(self.count, 1.0)
+        self.add_update(update, x)
+        self.add_update(update, x)  # the same one: counts once
+        return x * 1.0
+
+
+def test_equal_updates_of_two_calls_both_take_place():
+    layer, a, b = Calls(), Input((3,)), Input((3,))
+    model = Model([a, b], [layer(a), layer(b)])
+    assert len(model.updates) == 2
+    model.compile("sgd", "mse")
+    model.train_on_batch([ONES, ONES], [ONES, ONES])
+    assert K.get_value(layer.count) == 2
+    nested = Model(c := Input((3,)), Model(a, layer(a))(c))
+    trained(nested, ONES)
+    assert K.get_value(layer.count) == 3
