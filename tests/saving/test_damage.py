@@ -79,8 +79,9 @@ def check(model, folder, start, stop):
 
 
 @pytest.mark.slow
-def test_damaged_and_hostile_files(tmp_path):
+@pytest.mark.parametrize("start", range(0, 2000, 400))
+def test_damaged_and_hostile_files(tmp_path, start):
     """More, and of other models: `python damage.py SEED_FILE FOLDER START STOP`."""
-    kinds, outcomes = check(small_model(), tmp_path, 0, 300)
+    kinds, outcomes = check(small_model(), tmp_path, start, start + 400)
     assert len(kinds) > 15
     assert outcomes["right+right"] > 10 and len(outcomes) > 4  # not everything is refused
