@@ -96,13 +96,12 @@ def member(group: Any, path: str, kind: type) -> Any:
     """
     found = group
     for part in [part for part in path.split("/") if part]:
-        is_group = isinstance(found, h5py.Group) and "\0" not in part
-        link = found.get(part, getlink=True) if is_group else None
-        if link is None or part == ".":
+        link = _link_type(found, part)
+        if link is None:
             raise SavedModelError(f"'{path}' is missing in {group.name} of the file.")
-        if not isinstance(link, h5py.HardLink):
+        if link != h5py.h5l.TYPE_HARD:
             raise SavedModelError(
-                f"'{path}' in {group.name} of the file is a link ({type(link).__name__}), which is not followed."
+                f"'{path}' in {group.name} of the file is a link ({_LINKS.get(link, link)}), which is not followed."
             )
         found = found[part]
     if not isinstance(found, kind):
@@ -110,6 +109,21 @@ def member(group: Any, path: str, kind: type) -> Any:
             f"'{path}' in {group.name} of the file should be a {kind.__name__}, but is {type(found).__name__}."
         )
     return found
+
+
+_LINKS = {h5py.h5l.TYPE_SOFT: "SoftLink", h5py.h5l.TYPE_EXTERNAL: "ExternalLink"}
+
+
+def _link_type(group: Any, name: str) -> int | None:
+    """What HDF5 calls the kind of a link; None where there is none of that name. (`Group.get` opens what it finds.)"""
+    if not isinstance(group, h5py.Group) or name == "." or "\0" in name:
+        return None
+    try:
+        encoded = name.encode()
+    except UnicodeError:
+        return None
+    links = group.id.links
+    return links.get_info(encoded).type if links.exists(encoded) else None
 
 
 def checked_dataset(group: Any, path: str) -> Any:

@@ -91,7 +91,7 @@ def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -
         ValueError: their number differs, or that of a layer's weights, or a shape.
     """
     mine = [layer for layer in layers if layer.weights]
-    found = [_LayerGroup(group, name) for name in read_names(group, "layer_names")]
+    found = _layer_groups(group)
     found = [saved for saved in found if saved.weight_names]
     if len(found) != len(mine):
         names = [saved.name for saved in found]
@@ -116,7 +116,7 @@ def set_and_release(pairs: Pairs) -> None:
 def names_in_file(group: Any, layers: Sequence[Any]) -> dict[int, str]:
     """What the file calls each weight (by `id`), the layers matched in their order; those of other layouts left out."""
     mine = [layer for layer in layers if layer.weights]
-    found = [_LayerGroup(group, name) for name in read_names(group, "layer_names")]
+    found = _layer_groups(group)
     pairs = zip(mine, [saved for saved in found if saved.weight_names], strict=False)
     return {
         id(weight): name
@@ -136,10 +136,11 @@ def matched_by_name(group: Any, layers: Sequence[Any], skip_mismatch: bool = Fal
     for layer in layers:
         by_name[layer.name].append(layer)
     pairs: Pairs = []
+    written_by = _written_by(group)
     for number, name in enumerate(read_names(group, "layer_names")):
         for layer in by_name.get(name, ()):
             try:
-                pairs += _fitted(number, layer, _LayerGroup(group, name), reshape)
+                pairs += _fitted(number, layer, _LayerGroup(group, name, *written_by), reshape)
             except _Mismatch as error:
                 if not skip_mismatch:
                     raise
@@ -151,12 +152,24 @@ class _Mismatch(SavedModelError):
     """The file's weights of a layer are not those of the model's layer."""
 
 
-class _LayerGroup:
-    """What a file has of one layer."""
+def _layer_groups(group: Any) -> list[_LayerGroup]:
+    """What a file has of each layer, in order."""
+    written_by = _written_by(group)
+    return [_LayerGroup(group, name, *written_by) for name in read_names(group, "layer_names")]
 
-    def __init__(self, parent: Any, name: str) -> None:
+
+def _written_by(group: Any) -> tuple[str, str | None]:
+    """Version and backend of the Keras that wrote a file."""
+    return text_attribute(group, "keras_version", "1") or "1", text_attribute(group, "backend")
+
+
+class _LayerGroup:
+    """What a file has of one layer; `version` and `backend` of the Keras that wrote it."""
+
+    def __init__(self, parent: Any, name: str, version: str, backend: str | None) -> None:
         self.name = name
-        self.parent = parent
+        self.version = version
+        self.backend = backend
         self.group = member(parent, name, h5py.Group)
         self.weight_names = read_names(self.group, "weight_names")
 
@@ -167,9 +180,8 @@ class _LayerGroup:
         values = [read_array(self.group, path, most) for path in self.weight_names]
         if isinstance(layer, Network):
             values = _in_order_of(layer, self.weight_names, values)
-        version = text_attribute(self.parent, "keras_version", "1") or "1"
         try:
-            return layer.weights_from_file(values, version, text_attribute(self.parent, "backend"))
+            return layer.weights_from_file(values, self.version, self.backend)
         except ShapeError as error:
             raise _Mismatch(str(error)) from error
 
