@@ -227,7 +227,7 @@ def _serve(connection: Any, function: Any, source: Any, folder: str, seed: int |
     """The life of a worker process: until the pipe is closed, or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    parent = os.getppid()
+    parent = _parent()
     _seed(seed)
     with contextlib.suppress(EOFError, OSError):
         while True:
@@ -237,6 +237,14 @@ def _serve(connection: Any, function: Any, source: Any, folder: str, seed: int |
                     return
             task_seed, argument = connection.recv()
             connection.send(_reply(function, source, task_seed, argument, folder))
+
+
+def _parent() -> int:
+    """What `os.getppid` gives here while the program lives; it may be gone before this process gets to ask."""
+    program = multiprocessing.parent_process()
+    if program is None or program.pid is None or multiprocessing.get_start_method() == "forkserver":
+        return os.getppid()
+    return program.pid
 
 
 def _reply(function: Any, source: Any, seed: int | None, argument: Any, folder: str) -> tuple[str, Any]:

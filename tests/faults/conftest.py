@@ -20,7 +20,7 @@ def run_program(tmp_path) -> Callable[..., str]:
     as a shell's background job, which ignores it.
     """
 
-    def run(source: str, *arguments: str, timeout: float = 120) -> str:
+    def run(source: str, *arguments: str, timeout: float = 240) -> str:
         start = "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         start += f"sys.path.insert(0, {HERE!r})\n"
         done = subprocess.run(
