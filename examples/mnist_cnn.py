@@ -1,4 +1,4 @@
-"""The manual's convolutional network on MNIST: 99 % of the test digits after three epochs.
+"""The manual's convolutional network on MNIST: about 99 % of the test digits after three epochs.
 
     python examples/mnist_cnn.py
 
