@@ -8,6 +8,7 @@ asked for, and written only by `save()`. An example with every key, each optiona
       "epsilon": 1e-07,
       "backend": "auto",
       "image_data_format": "channels_last",
+      "tf32": false,
       "plugins": {
         "pins": {"layers:Attention": "their-attention"},
         "disabled": ["some-distribution", "losses:focal"],
@@ -17,7 +18,7 @@ asked for, and written only by `save()`. An example with every key, each optiona
       }
     }
 
-Environment variables go before the file: `KCORE_BACKEND`, `KCORE_PLUGINS_PINS`
+Environment variables go before the file: `KCORE_BACKEND`, `KCORE_TF32` (1 or 0), `KCORE_PLUGINS_PINS`
 (`layers:Attention=their-attention,...`), `KCORE_PLUGINS_DISABLED`, `KCORE_PLUGINS_ALLOWED` (lists
 separated by commas), `KCORE_PLUGINS_FIRST_PARTY_ONLY` and `KCORE_PLUGINS_STRICT` (1 or 0).
 """
@@ -72,6 +73,7 @@ class Settings:
     epsilon: float = 1e-7
     backend: str = "auto"
     image_data_format: str = "channels_last"
+    tf32: bool = False
     plugins: PluginSettings = field(default_factory=PluginSettings)
 
 
@@ -207,6 +209,8 @@ def _with_environment(base: Settings) -> Settings:
             switched: dict[str, Any] = {key: _switch(text, variable)}
             plugins = replace(plugins, **switched)
     result = replace(base, plugins=plugins)
+    if tf32 := env.get("KCORE_TF32"):
+        result = replace(result, tf32=_switch(tf32, "KCORE_TF32"))
     if backend := env.get("KCORE_BACKEND"):
         result = replace(result, backend=_backend(backend, "KCORE_BACKEND", "backend"))
     return result
@@ -310,6 +314,7 @@ _GENERAL = {
     "epsilon": _epsilon,
     "backend": _backend,
     "image_data_format": _image_data_format,
+    "tf32": _boolean,
 }
 _PLUGINS = {
     "pins": _pins,
@@ -358,6 +363,11 @@ def image_data_format() -> str:
 def set_image_data_format(data_format: str) -> None:
     """Sets the default layout of images; anything but the two names is a ConfigError."""
     _change("image_data_format", data_format)
+
+
+def tf32() -> bool:
+    """Whether a GPU may compute float32 products and convolutions in TF32: ten bits of mantissa, many times faster."""
+    return settings().tf32
 
 
 def backend() -> str:

@@ -16,7 +16,7 @@ from kcore.errors import ConfigError, KcoreWarning
 def home(tmp_path, monkeypatch):
     """A home of its own, with a function that writes kcore.json into it."""
     monkeypatch.setenv("KCORE_HOME", str(tmp_path))
-    for variable in [name for name in os.environ if name.startswith(("KCORE_PLUGINS_", "KCORE_BACKEND"))]:
+    for variable in [name for name in os.environ if name.startswith(("KCORE_PLUGINS_", "KCORE_BACKEND", "KCORE_TF32"))]:
         monkeypatch.delenv(variable)
 
     def write(content):
@@ -47,6 +47,7 @@ def test_the_file(home):
             "epsilon": 1e-5,
             "backend": "cupy",
             "image_data_format": "channels_first",
+            "tf32": True,
             "plugins": {
                 "pins": {"layers:Zebra": "Zoo_One"},
                 "disabled": ["Other_Dist", "losses:Focal"],
@@ -58,6 +59,7 @@ def test_the_file(home):
     )
     settings = config.settings()
     assert (settings.floatx, settings.epsilon, settings.backend) == ("float64", 1e-5, "cupy")
+    assert settings.tf32 and config.tf32()
     assert settings.plugins.pins == {"layers:Zebra": "zoo-one"}
     assert set(settings.plugins.disabled) == {"other-dist", "losses:Focal"}
     assert settings.plugins.allowed == {"zoo-one"}
@@ -75,6 +77,7 @@ def test_the_file(home):
         ({"epsilon": "1e-7"}, "a number above 0"),
         ({"epsilon": True}, "a number above 0"),
         ({"backend": ""}, "the name of a backend"),
+        ({"tf32": "yes"}, "tf32 is 'yes'; expected true or false"),
         ({"image_data_format": "last"}, "'channels_last' or 'channels_first'"),
         ({"plugins": 3}, "a JSON object was expected"),
         ({"plugins": {"pins": {"Zebra": "zoo"}}}, "'kind:name' with a distribution's name"),
@@ -102,9 +105,13 @@ def test_the_environment_goes_first(home, monkeypatch):
     monkeypatch.setenv("KCORE_PLUGINS_DISABLED", "x")
     monkeypatch.setenv("KCORE_PLUGINS_ALLOWED", "y,z")
     monkeypatch.setenv("KCORE_PLUGINS_STRICT", "0")
-    home({"backend": "cupy", "plugins": {"pins": {"layers:A": "three"}, "disabled": ["w"], "strict": True}})
+    monkeypatch.setenv("KCORE_TF32", "0")
+    home(
+        {"backend": "cupy", "tf32": True, "plugins": {"pins": {"layers:A": "three"}, "disabled": ["w"], "strict": True}}
+    )
     plugins = config.settings().plugins
     assert config.backend() == "numpy"
+    assert config.tf32() is False
     assert plugins.pins == {"layers:A": "one", "layers:B": "two"}
     assert set(plugins.disabled) == {"w", "x"}
     assert plugins.allowed == {"y", "z"}

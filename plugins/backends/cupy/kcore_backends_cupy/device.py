@@ -11,7 +11,7 @@ import numpy as np
 from kcore.errors import ExecutionError
 from kcore.ops.random import RandomStream
 from kcore.runtime.device import Device
-from kcore_backends_cupy import availability
+from kcore_backends_cupy import availability, precision
 
 
 class CupyDevice(Device):
@@ -38,6 +38,7 @@ class CupyDevice(Device):
 
             self.xp = make_cupy()
         else:
+            precision.tell_cupy()
             import cupy
 
             self.xp = cupy
