@@ -15,7 +15,8 @@ from kcore.runtime import parallel
 from kcore.runtime.context import BindContext
 from kcore.runtime.numpy_device import NumpyDevice
 from kcore.runtime.numpy_kernels import find_kernel
-from kcore.runtime.numpy_kernels.windows import Window, cut, input_phases
+from kcore.runtime.numpy_kernels.windows import cut
+from kcore.runtime.windows import Window, input_phases
 
 WINDOW = {"strides": (2, 1), "padding": ((1, 0), (2, 1)), "dilation": (1, 2)}
 POOL = {"pool": (3, 2), "strides": (2, 1), "padding": ((1, 1), (0, 1))}

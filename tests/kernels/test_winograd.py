@@ -15,7 +15,7 @@ from kcore.runtime import parallel
 from kcore.runtime.context import BindContext
 from kcore.runtime.numpy_device import NumpyDevice
 from kcore.runtime.numpy_kernels import find_kernel, winograd
-from kcore.runtime.numpy_kernels.windows import Window
+from kcore.runtime.windows import Window
 
 THREE = Window((1, 3, 3), (1, 1, 1), (0, 1, 1), (1, 1, 1))
 

@@ -27,17 +27,8 @@ import numpy as np
 from kcore.runtime import parallel
 from kcore.runtime.numpy_kernels import winograd
 from kcore.runtime.numpy_kernels.table import numpy_kernel
-from kcore.runtime.numpy_kernels.windows import (
-    Block,
-    Phase,
-    Window,
-    WindowReader,
-    attrs_window,
-    cut,
-    expand,
-    expand_kernel,
-    input_phases,
-)
+from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
+from kcore.runtime.windows import Phase, Window, attrs_window, expand, expand_kernel, input_phases
 
 Run = Callable[[], None]
 

@@ -18,16 +18,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from kcore.runtime import parallel
 from kcore.runtime.numpy_kernels.table import numpy_kernel
-from kcore.runtime.numpy_kernels.windows import (
-    Block,
-    Window,
-    WindowReader,
-    attrs_window,
-    cut,
-    expand,
-    expand_kernel,
-    input_phases,
-)
+from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
+from kcore.runtime.windows import Window, attrs_window, expand, expand_kernel, input_phases
 
 Run = Callable[[], None]
 

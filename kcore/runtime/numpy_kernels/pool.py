@@ -15,14 +15,8 @@ import numpy as np
 
 from kcore.runtime import parallel
 from kcore.runtime.numpy_kernels.table import numpy_kernel
-from kcore.runtime.numpy_kernels.windows import (
-    Block,
-    Window,
-    WindowReader,
-    attrs_window,
-    cut,
-    expand,
-)
+from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
+from kcore.runtime.windows import Window, attrs_window, expand
 from kcore.shapes import explicit_padding
 
 Run = Callable[[], None]

@@ -32,7 +32,8 @@ from typing import Any
 import numpy as np
 
 from kcore.runtime import parallel
-from kcore.runtime.numpy_kernels.windows import Block, Window, WindowReader, cut
+from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
+from kcore.runtime.windows import Window
 
 Run = Callable[[], None]
 
