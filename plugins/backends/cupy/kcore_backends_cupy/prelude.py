@@ -69,6 +69,15 @@ __device__ inline double k_fmod(double a, double b) { return fmod(a, b); }
 __device__ inline float k_pow(float a, float b) { return powf(a, b); }
 __device__ inline double k_pow(double a, double b) { return pow(a, b); }
 
+// Products of matrices do contract: with one rounding for a product and its sum they are twice as fast.
+#ifdef KCORE_EMULATED
+template <typename T> inline T k_fma(T a, T b, T c) { return a * b + c; }
+#else
+template <typename T> __device__ inline T k_fma(T a, T b, T c) { return a * b + c; }
+__device__ inline float k_fma(float a, float b, float c) { return fmaf(a, b, c); }
+__device__ inline double k_fma(double a, double b, double c) { return fma(a, b, c); }
+#endif
+
 // Not a number wins, as in NumPy's maximum and minimum.
 template <typename T> __device__ inline T k_max(T a, T b) { return a > b || a != a ? a : b; }
 template <typename T> __device__ inline T k_min(T a, T b) { return a < b || a != a ? a : b; }

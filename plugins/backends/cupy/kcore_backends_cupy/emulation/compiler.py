@@ -24,6 +24,7 @@ _SHIM = r"""
 #define __global__
 #define __device__
 #define __restrict__ __restrict
+#define __launch_bounds__(n)
 #define __shared__ static
 #define K_INF __builtin_inf()
 #define K_NAN __builtin_nan("")

@@ -1,0 +1,104 @@
+"""The device on the host, and a compiler for the source of all kernels that a test has used."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kcore.graph import apply, placeholder
+from kcore.runtime import devices
+from kcore.runtime.function import Function
+from kcore.runtime.numpy_device import NumpyDevice
+from kcore_backends_cupy import CupyDevice, launch
+from kcore_backends_cupy.emulation.compiler import compiler
+from kcore_backends_cupy.kernels import find_kernel
+from kcore_backends_cupy.prelude import PRELUDE
+
+_spec = importlib.util.spec_from_file_location("kcore_nvrtc", Path(__file__).with_name("nvrtc.py"))
+nvrtc: Any = importlib.util.module_from_spec(_spec)  # type: ignore[arg-type]
+_spec.loader.exec_module(nvrtc)  # type: ignore[union-attr]
+
+_ENTRY = r"(__global__ void (?:__launch_bounds__\(\d+\) )?)"
+ARCHITECTURES = ("sm_80", "sm_90")
+
+
+@pytest.fixture
+def emulated(monkeypatch: pytest.MonkeyPatch) -> CupyDevice:
+    """The device, on the host."""
+    if compiler() is None:
+        pytest.skip("there is no g++")
+    monkeypatch.setenv("KCORE_CUPY_EMULATE", "1")
+    device = CupyDevice()
+    monkeypatch.setattr(devices, "_current", device)
+    return device
+
+
+@pytest.fixture
+def sources(emulated: CupyDevice, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The source of every kernel that is compiled during the test, with the kernel's name."""
+    found: dict[str, str] = {}
+    compile_kernel = launch.compile_kernel.__wrapped__
+
+    def remember(cupy: Any, source: str, name: str) -> Any:
+        found[source] = name
+        return compile_kernel(cupy, source, name)
+
+    find_kernel("add")  # imports all modules with kernels
+    for name, module in list(sys.modules.items()):
+        if name.startswith("kcore_backends_cupy") and hasattr(module, "compile_kernel"):
+            monkeypatch.setattr(module, "compile_kernel", remember)
+    return found
+
+
+@pytest.fixture(scope="session")
+def compile_for() -> Callable[..., bytes]:
+    """Compiles source for an architecture, by NVRTC."""
+    path = nvrtc.find()
+    if path is None:
+        pytest.skip("NVRTC is not installed: pip install nvidia-cuda-nvrtc-cu12")
+    return nvrtc.NVRTC(path).compile
+
+
+@pytest.fixture
+def check_sources(sources: dict[str, str], compile_for: Callable[..., bytes]) -> Callable[[], None]:
+    """Called at a test's end: all its kernels compile for each architecture."""
+
+    def check() -> None:
+        assert sources
+        # One program: the functions on numbers are compiled once. A kernel with types of its own has a namespace.
+        apart = []
+        for i, (source, name) in enumerate(sources.items()):
+            renamed = re.sub(rf"{_ENTRY}{name}\(", rf"\g<1>{name}_{i}(", source)
+            apart.append(f"namespace n{i} {{ {renamed} }}\n")
+        for architecture in ARCHITECTURES:
+            assert len(compile_for(PRELUDE + "".join(apart), architecture, launch.OPTIONS)) > 500
+
+    return check
+
+
+@pytest.fixture
+def both(emulated: CupyDevice, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Runs an operation on this device, three times (by itself, captured, replayed), and on the NumPy device."""
+
+    def run(name: str, *arrays: np.ndarray, **attrs: Any) -> tuple[np.ndarray, np.ndarray]:
+        def values(times: int) -> np.ndarray:
+            inputs = [placeholder(a.shape, a.dtype.name, "operand") for a in arrays]
+            function = Function(inputs, [apply(name, *inputs, **attrs)])
+            found = [function(list(arrays))[0] for _ in range(times)]
+            for other in found[1:]:
+                np.testing.assert_array_equal(other, found[0])
+            return found[0]
+
+        ours = values(3)
+        with monkeypatch.context() as patch:
+            patch.setattr(devices, "_current", NumpyDevice())
+            return ours, values(1)
+
+    return run
