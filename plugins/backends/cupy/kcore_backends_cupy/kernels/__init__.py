@@ -12,7 +12,7 @@ Bind = Callable[..., Callable[[], Any]]
 @cache
 def _table() -> dict[str, Bind]:
     from kcore.graph import all_ops
-    from kcore_backends_cupy.kernels import batch_norm, conv, indexing, moving, products, reduce, single
+    from kcore_backends_cupy.kernels import batch_norm, conv, indexing, moving, products, recurrent, reduce, single
     from kcore_backends_cupy.random_bits import random_mask, random_op
 
     table: dict[str, Bind] = {}
@@ -33,6 +33,7 @@ def _table() -> dict[str, Bind]:
         **batch_norm.KERNELS,
         **products.KERNELS,
         **conv.KERNELS,
+        **recurrent.KERNELS,
     }
 
 
