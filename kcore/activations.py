@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from kcore import backend as K
-from kcore.errors import ShapeError
+from kcore.errors import ShapeError, warn
 from kcore.graph import Tensor
 from kcore.plugins import registry
 from kcore.plugins.doors import open_door
@@ -116,9 +115,8 @@ def get(identifier: Any) -> Any:
     if identifier is None:
         return linear
     if hasattr(identifier, "compute_output_shape") and hasattr(identifier, "call"):
-        warnings.warn(
+        warn(
             f"{type(identifier).__name__} is a layer, given as the activation of another layer. Add it to the "
-            "model as a layer of its own instead: the model does not know the weights of an activation.",
-            stacklevel=2,
+            "model as a layer of its own instead: the model does not know the weights of an activation."
         )
     return interpret("activations", identifier, instance=False)

@@ -28,13 +28,12 @@ from __future__ import annotations
 import os
 import re
 import threading
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kcore.errors import ConfigError, KcoreWarning
+from kcore.errors import ConfigError, warn
 
 FLOATX = ("float16", "float32", "float64")
 IMAGE_DATA_FORMATS = ("channels_last", "channels_first")
@@ -186,7 +185,7 @@ def _checked(
             near = difflib.get_close_matches(key, checks, 1)
             hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(checks)}."
             message = f"{where}: the key {prefix + key!r} is unknown and ignored.{hint}"
-            warnings.warn(message, KcoreWarning, stacklevel=2)
+            warn(message)
             continue
         values[key] = checks[key](value, where, prefix + key)
     return values

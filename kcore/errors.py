@@ -13,9 +13,10 @@ A message says what was given, what was expected, and what to do.
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
-from kcore.origin import origin_of
+from kcore.origin import origin_of, user_frame
 
 
 class KcoreError(Exception):
@@ -70,6 +71,24 @@ class KcoreWarning(UserWarning):
 
 
 # --- tensors, graphs and their execution -------------------------------------------------------
+
+
+def warn(message: str, category: type[Warning] = KcoreWarning) -> None:
+    """Warn at the user's line: the innermost one outside kcore and its plugins.
+
+    Args:
+        message: what was found, what follows from it, and what to do.
+        category: class of the warning.
+    """
+    frame = user_frame()
+    if frame is None:  # a thread of kcore's own
+        warnings.warn(message, category, stacklevel=2)
+        return
+    names = frame.f_globals
+    # As `warnings.warn` does, so that the filters "default", "once" and "module" tell one place once.
+    registry = names.setdefault("__warningregistry__", {})
+    module = names.get("__name__") or "<unknown>"
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry, names)
 
 
 class ShapeError(KcoreError, ValueError):

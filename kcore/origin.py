@@ -42,12 +42,16 @@ def current_origin() -> Origin | None:
     inherited = getattr(_inherited, "origin", None)
     if inherited is not None:
         return inherited
-    frame = sys._getframe(1)
-    while frame is not None:
-        if not _is_ours(frame):
-            return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
+    frame = user_frame()
+    return None if frame is None else Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame of the calling thread outside kcore and its plugins; None where there is none."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    return frame
 
 
 def origin_of(error: BaseException) -> Origin | None:
@@ -61,7 +65,13 @@ def origin_of(error: BaseException) -> Origin | None:
     return found
 
 
+# What stands between kcore's frames and the user's without being either.
+_BETWEEN = frozenset(
+    ("contextlib", "functools", "importlib", "importlib._bootstrap", "_frozen_importlib", "_frozen_importlib_external")
+)
+
+
 def _is_ours(frame: FrameType) -> bool:
-    """Whether code of kcore or of its plugins runs in a frame."""
+    """Whether code of kcore or of its plugins runs in a frame, or code of Python that they called it through."""
     name = frame.f_globals.get("__name__") or ""
-    return name.startswith("kcore") and (len(name) == 5 or name[5] in "._")
+    return (name.startswith("kcore") and (len(name) == 5 or name[5] in "._")) or name in _BETWEEN

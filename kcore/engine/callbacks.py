@@ -9,12 +9,11 @@ from __future__ import annotations
 import math
 import statistics
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from kcore.engine.progbar import Progbar
-from kcore.errors import KcoreWarning
+from kcore.errors import warn
 
 Logs = dict[str, Any]
 
@@ -172,11 +171,9 @@ class _Stopwatch:
         self._last_end = end
 
     def _warn(self) -> None:
-        warnings.warn(
+        warn(
             f"callbacks' {self._hook} takes {statistics.median(self._slow):.3f} s, longer than the batch itself; do "
-            "the work at the end of the epoch, or every n-th batch",
-            KcoreWarning,
-            stacklevel=6,
+            "the work at the end of the epoch, or every n-th batch"
         )
 
 

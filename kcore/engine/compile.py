@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +22,7 @@ from kcore.engine.objective import (
 from kcore.engine.standardize import Expected
 from kcore.engine.step import Step
 from kcore.engine.weighting import check_mode
-from kcore.errors import ArgumentError, KcoreWarning
+from kcore.errors import ArgumentError, warn
 from kcore.graph import Tensor, nodes_of
 
 
@@ -234,11 +233,9 @@ def _loss_functions(loss: Any, names: Sequence[str]) -> list[Objective | None]:
         functions = [resolve_loss(item) for item in for_each_output(loss, names, "loss")]
         for name in names:
             if name not in loss:
-                warnings.warn(
+                warn(
                     f'Output "{name}" missing from loss dictionary. We assume this was done on purpose, and we will '
-                    f'not be expecting any data to be passed to "{name}" during training.',
-                    KcoreWarning,
-                    stacklevel=5,
+                    f'not be expecting any data to be passed to "{name}" during training.'
                 )
         return functions
     if isinstance(loss, (list, tuple)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from kcore.engine.rows import take_range
 from kcore.engine.standardize import Expected, count_samples, standardize
 from kcore.engine.step import Step
 from kcore.engine.weighting import ones_for, per_output, sample_weights
-from kcore.errors import ArgumentError, DataError, KcoreWarning
+from kcore.errors import ArgumentError, DataError, warn
 from kcore.graph import Tensor
 
 DEFAULT_BATCH_SIZE = 32
@@ -235,11 +234,9 @@ def generator_source(
     """Batches of a generator or `Sequence`; `from_start` if each epoch begins at the first one."""
     if not is_sequence(generator):
         if reading.use_multiprocessing and reading.workers > 1:
-            warnings.warn(
+            warn(
                 "Using a generator with `use_multiprocessing=True` and multiple workers may duplicate your data. "
-                "Please consider using the `kcore.utils.Sequence` class.",
-                KcoreWarning,
-                stacklevel=4,
+                "Please consider using the `kcore.utils.Sequence` class."
             )
     elif from_start and steps is not None and steps < len(generator):
         generator = Head(generator, steps)

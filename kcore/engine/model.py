@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from kcore.engine import fitting, loop
 from kcore.engine.batches import is_generator
 from kcore.engine.callbacks import Callback, CallbackList, History, ProgbarLogger
-from kcore.engine.compile import TrainingSetup
+from kcore.engine.compiled import Compiled
 from kcore.engine.fitting import Reading, UserData
-from kcore.engine.network import Network
-from kcore.engine.standardize import Expected, count_samples, standardize
+from kcore.engine.standardize import count_samples, standardize
 from kcore.engine.step import Step
 from kcore.engine.structure import unpack_singleton
-from kcore.errors import ArgumentError, KcoreWarning, NotCompiledError
-from kcore.graph import Tensor
+from kcore.errors import ArgumentError, warn
 from kcore.plugins import hooks
-from kcore.plugins.objects import interpret
-
-_lock = threading.RLock()  # steps are made once, whichever thread asks first
 
 
-class Model(Network):
+class Model(Compiled):
     """A network of layers with `compile`, `fit`, `evaluate` and `predict`. Manual, chapter 4.
 
     Args:
@@ -45,206 +38,8 @@ class Model(Network):
         >>> model.compile("sgd", "mse")
     """
 
-    optimizer: Any = None
-    loss: Any = None
-    metrics: Any = None
-    loss_weights: Any = None
-    sample_weight_mode: Any = None
-    weighted_metrics: Any = None
-    target_tensors: Any = None
     history: Any = None
     stop_training: bool = False
-    _setup: TrainingSetup | None = None
-    _prediction: tuple[list[Expected], Step] | None = None
-    _expected: list[Expected] | None = None
-
-    # -- compile -----------------------------------------------------------------------------------------
-    def compile(
-        self,
-        optimizer: Any,
-        loss: Any = None,
-        metrics: Any = None,
-        loss_weights: Any = None,
-        sample_weight_mode: Any = None,
-        weighted_metrics: Any = None,
-        target_tensors: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        """Say how the model is trained.
-
-        Args:
-            optimizer: name of an optimizer, or an optimizer.
-            loss: name of a loss or a function ``(y_true, y_pred)``; for several outputs also a list of these,
-                or a dict from output names. Outputs without a loss are not trained.
-            metrics: list of names or functions, for every output; or a dict from output names.
-            loss_weights: list, or dict from output names, of factors of the losses (default 1).
-            sample_weight_mode: None for weights of shape (batch,), "temporal" for (batch, steps); or a list
-                or dict of these.
-            weighted_metrics: as `metrics`, but weighted by sample and class weights.
-            target_tensors: tensors to use as targets instead of data: one, a list, or a dict.
-            kwargs: accepted, as arguments for other backends were.
-
-        Raises:
-            ValueError: an argument is not understood.
-        """
-        self.optimizer = _optimizer(optimizer)
-        self.loss = loss if loss is not None else []
-        self.metrics = metrics if metrics is not None else []
-        self.loss_weights = loss_weights
-        self.sample_weight_mode = sample_weight_mode
-        self.weighted_metrics = weighted_metrics
-        self.target_tensors = target_tensors
-        if not self.built:
-            self.build()
-        self._setup = None
-        self._setup = TrainingSetup(
-            self, self.optimizer, loss, metrics, loss_weights, sample_weight_mode, weighted_metrics, target_tensors
-        )
-
-    def _changed(self) -> None:
-        """Inputs or outputs are others than before: forget what was made for those."""
-        super()._changed()
-        self._prediction = None
-        self._expected = None
-
-    @property
-    def setup(self) -> TrainingSetup:
-        """What `compile` made.
-
-        Raises:
-            NotCompiledError: it was not called.
-        """
-        if self._setup is None:
-            raise NotCompiledError("You must compile your model before using it: model.compile(optimizer, loss)")
-        return self._setup
-
-    # -- what compile made, under the names of Keras -----------------------------------------------------
-    @property
-    def metrics_names(self) -> list[str]:
-        """Names of what evaluate returns: "loss", losses of outputs where there are several, metrics."""
-        return self.setup.metrics_names
-
-    @property
-    def total_loss(self) -> Tensor:
-        """Scalar: what training makes smaller."""
-        return self.setup.total_loss
-
-    @property
-    def targets(self) -> list[Tensor]:
-        """The target tensors of the outputs that have a loss."""
-        return [o.target for o in self.setup.outputs]
-
-    @property
-    def sample_weights(self) -> list[Tensor]:
-        """The sample weight tensors of the outputs that have a loss."""
-        return [o.weights for o in self.setup.outputs]
-
-    @property
-    def loss_functions(self) -> list[Any]:
-        """The loss function of each output, None where it has none."""
-        return self.setup.loss_functions
-
-    @property
-    def metrics_tensors(self) -> list[Tensor]:
-        """What is reported after the total loss."""
-        return self.setup.reported.tensors
-
-    @property
-    def metrics_updates(self) -> list[Any]:
-        """The updates of stateful metrics."""
-        return self.setup.reported.updates
-
-    @property
-    def stateful_metric_names(self) -> list[str]:
-        return self.setup.stateful_metric_names
-
-    @property
-    def stateful_metric_functions(self) -> list[Any]:
-        return self.setup.reported.stateful
-
-    @property
-    def train_function(self) -> Step:
-        """The step of `train_on_batch`: called with a list of inputs, targets and sample weights."""
-        return self.setup.train_step(weighted=True)
-
-    @property
-    def test_function(self) -> Step:
-        """The step of `test_on_batch`: called with a list of inputs, targets and sample weights."""
-        return self.setup.test_step(weighted=True)
-
-    @property
-    def predict_function(self) -> Step:
-        """The step of `predict_on_batch`: called with a list of inputs."""
-        return self._predictor()[1]
-
-    def _make_train_function(self) -> None:
-        """Make the optimizer's state, so that it can be read and set before training."""
-        self.setup.training_updates()
-
-    def _make_test_function(self) -> None:
-        """Nothing: steps are made when they are needed, by one thread only."""
-
-    def _make_predict_function(self) -> None:
-        """Make the step of `predict`; scripts call this before they start threads."""
-        self._predictor()
-
-    def _predictor(self) -> tuple[list[Expected], Step]:
-        if self._prediction is None:
-            with _lock:
-                if self._prediction is None:
-                    expected = self._expected_inputs()
-                    step = Step(
-                        self._feed_inputs, self.outputs, self.state_updates, training=False, name="predict_function"
-                    )
-                    self._prediction = (expected, step)
-        return self._prediction
-
-    def _expected_inputs(self) -> list[Expected]:
-        if self._expected is None:
-            pairs = zip(self._feed_input_names, self._feed_input_shapes, strict=True)
-            self._expected = [Expected(name, tuple(shape)) for name, shape in pairs]
-        return self._expected
-
-    # -- one batch ---------------------------------------------------------------------------------------
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Any:
-        """One update of the weights, on one batch.
-
-        Args:
-            x: input array, list of them, or dict from input names.
-            y: target array, list of them, or dict from output names.
-            sample_weight: weights of the samples, (batch,), or (batch, steps) in temporal mode; a list or dict
-                for several outputs.
-            class_weight: dict from class indices to weights.
-
-        Returns:
-            the loss, or a list of what `metrics_names` says.
-
-        Raises:
-            ValueError: the data do not fit the model.
-        """
-        data = self._user_data(x, y, sample_weight, class_weight, check_batch_axis=True)
-        return self._report(self.setup.train_step(data.weights is not None), data)
-
-    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Loss and metrics of one batch; arguments and result as in `train_on_batch`."""
-        data = self._user_data(x, y, sample_weight, check_batch_axis=True)
-        return self._report(self.setup.test_step(data.weights is not None), data)
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """The outputs for one batch.
-
-        Args:
-            x: input array, list of them, or dict from input names.
-
-        Returns:
-            array, or list of arrays for several outputs.
-        """
-        expected, step = self._prediction or self._predictor()
-        return unpack_singleton(step(standardize(x, expected, "input", check_batch_axis=True)))
-
-    @staticmethod
-    def _report(step: Step, data: UserData) -> Any:
-        return unpack_singleton([value.item() for value in step([fitting.rows_of(a) for a in data.arrays])])
 
     # -- arrays ------------------------------------------------------------------------------------------
     def fit(
@@ -474,14 +269,6 @@ class Model(Network):
         return unpack_singleton(loop.predict(step, source, verbose))
 
     # -- parts of the above ------------------------------------------------------------------------------
-    def _user_data(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, check_batch_axis: bool = False
-    ) -> UserData:
-        setup = self.setup
-        return fitting.user_data(
-            self._expected_inputs(), setup, x, y, sample_weight, class_weight, check_batch_axis=check_batch_axis
-        )
-
     def _plain_inputs(self) -> int:
         return len(self._expected_inputs()) + len(self.setup.fed_outputs)
 
@@ -570,32 +357,10 @@ class Model(Network):
         added = [c for some in hooks.call("kcore_fit_callbacks", model=self) for c in some or ()]
         return CallbackList([*own, *(callbacks or []), *added, self.history])
 
-    def _warn_of_changed_weights(self) -> None:
-        if len(self.trainable_weights) != len(self.setup.trainable_weights):
-            warnings.warn(
-                "Discrepancy between trainable weights and collected trainable weights: `trainable` was set without "
-                "calling `model.compile` afterwards. Training changes the weights that were trainable at `compile`.",
-                KcoreWarning,
-                stacklevel=4,
-            )
-
-
-def _optimizer(identifier: Any) -> Any:
-    if hasattr(identifier, "get_updates") and not isinstance(identifier, type):
-        return identifier
-    if isinstance(identifier, (str, Mapping)):
-        return interpret("optimizers", identifier, instance=True)
-    if hasattr(identifier, "apply_gradients"):
-        wrapper: Any = interpret("optimizers", "TFOptimizer", instance=False)
-        return wrapper(identifier)
-    raise ArgumentError(
-        f"Could not interpret optimizer identifier: {identifier!r}. Expected a name such as 'adam', or an optimizer."
-    )
-
 
 def _renamed_epochs(kwargs: dict[str, Any], epochs: int) -> int:
     if "nb_epoch" in kwargs:
-        warnings.warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.", KcoreWarning, stacklevel=3)
+        warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.")
         epochs = kwargs.pop("nb_epoch")
     if kwargs:
         raise ArgumentError(f"Unrecognized keyword arguments: {', '.join(kwargs)}")

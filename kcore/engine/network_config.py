@@ -11,7 +11,6 @@ counted; a nested network's count starts at 1, because its node 0 links its own 
 from __future__ import annotations
 
 import json
-import warnings
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from kcore.engine.deserialize import deserialize
 from kcore.engine.layer import Layer
 from kcore.engine.node import Node
 from kcore.engine.structure import unpack_singleton
-from kcore.errors import KcoreWarning, SavedModelError
+from kcore.errors import SavedModelError, warn
 from kcore.graph import Tensor
 
 if TYPE_CHECKING:
@@ -85,11 +84,9 @@ def _arguments(node: Node) -> dict[str, Any]:
     try:
         json.dumps(node.arguments)
     except TypeError:
-        warnings.warn(
+        warn(
             f"Layer {node.outbound_layer.name} was passed non-serializable keyword arguments: {node.arguments}. They "
-            "will not be included in the serialized model (and thus will be missing at deserialization time).",
-            KcoreWarning,
-            stacklevel=2,
+            "will not be included in the serialized model (and thus will be missing at deserialization time)."
         )
         return {}
     return node.arguments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from kcore import backend as K
@@ -14,9 +15,9 @@ from kcore.runtime.variable import Variable
 class Optimizer:
     """Base of all optimizers: gradients with clipping, state as variables, configuration.
 
-    A subclass sets its hyper-parameters up in `__init__`, as variables where they can be changed during
-    training (`K.set_value(optimizer.lr, 0.01)`), and says in `get_updates` how parameters follow from
-    gradients:
+    A subclass sets its hyper-parameters up in `__init__`, as variables where they can be changed during training
+    (`optimizer.lr = 0.01` or `K.set_value(optimizer.lr, 0.01)`), and says in `get_updates` how parameters follow
+    from gradients:
 
         class Plain(Optimizer):
             def __init__(self, lr=0.01, **kwargs):
@@ -62,6 +63,14 @@ class Optimizer:
             setattr(self, name, value)
         self.updates = []
         self.weights = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """`optimizer.lr = 0.01` sets the value of the variable, so that it holds in a training that was begun."""
+        present = self.__dict__.get(name)
+        if isinstance(present, Variable) and isinstance(value, Real):
+            K.set_value(present, value)
+        else:
+            super().__setattr__(name, value)
 
     def get_updates(self, loss: Tensor, params: Sequence[Variable]) -> list[Any]:
         """The updates of one step that makes `loss` smaller; creates the state for `params`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from kcore.engine.input_layer import Input, InputLayer
 from kcore.engine.layer import Layer
 from kcore.engine.model import Model
 from kcore.engine.network import Network
-from kcore.errors import ArgumentError, KcoreWarning, SavedModelError
+from kcore.errors import ArgumentError, SavedModelError, warn
 from kcore.graph import Tensor
 
 
@@ -184,11 +183,9 @@ class Sequential(Model):
         """
         predictions = self.predict(x, batch_size, verbose, steps)
         if predictions.min() < 0.0 or predictions.max() > 1.0:
-            warnings.warn(
+            warn(
                 "Network returning invalid probability values. The last layer might not normalize predictions into "
-                "probabilities (like softmax or sigmoid would).",
-                KcoreWarning,
-                stacklevel=2,
+                "probabilities (like softmax or sigmoid would)."
             )
         return predictions
 

@@ -38,7 +38,7 @@ def print_summary(
         for row in _rows_of(layer, model, chain):
             out(format_row(row, ends))
         out(("=" if number == len(model.layers) else "_") * width)
-    trainable = count_params(getattr(model, "_collected_trainable_weights", None) or model.trainable_weights)
+    trainable = count_params(model.trainable_weights)
     fixed = count_params(model.non_trainable_weights)
     out(f"Total params: {trainable + fixed:,}")
     out(f"Trainable params: {trainable:,}")

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import importlib
 import sys
-import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from kcore.errors import NotInstalledError, PluginError, PluginWarning
+from kcore.errors import NotInstalledError, PluginError, PluginWarning, warn
 from kcore.plugins import finder, registry
 from kcore.plugins.finder import RESOLVER
 from kcore.plugins.old_paths import OLD_PATHS
@@ -77,7 +76,7 @@ def _importable(module: ModuleType, kind: str, resolve: Getattr) -> list[str]:
         try:
             resolve(name)
         except PluginError as error:
-            warnings.warn(f"left out of 'from {module.__name__} import *': {error}", PluginWarning, stacklevel=3)
+            warn(f"left out of 'from {module.__name__} import *': {error}", PluginWarning)
         else:
             names.add(name)
     return sorted(names)

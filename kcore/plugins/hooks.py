@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import importlib
 import threading
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from kcore.config import settings
-from kcore.errors import PluginLoadError, PluginWarning
+from kcore.errors import PluginLoadError, PluginWarning, warn
 from kcore.plugins import discovery, policy, registry
 from kcore.plugins.metadata import Entry
 
@@ -133,7 +132,7 @@ def _failed(entry: Entry, error: BaseException) -> None:
             value=entry.value,
             cause=error,
         ) from error
-    warnings.warn(message, PluginWarning, stacklevel=2)
+    warn(message, PluginWarning)
 
 
 def _origin(error: BaseException) -> str | None:

@@ -6,7 +6,6 @@ Nothing here imports a plugin.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from kcore.errors import (
     PluginError,
     PluginVersionError,
     PluginWarning,
+    warn,
 )
 from kcore.plugins.catalogue import CATALOGUE, DISTRIBUTIONS
 from kcore.plugins.core_objects import CORE
@@ -173,7 +173,7 @@ def tell(choice: Choice) -> None:
         raise PluginError(note, kind=entry.kind, name=entry.name, distribution=entry.distribution)
     if (entry.kind, entry.name) not in _told:
         _told.add((entry.kind, entry.name))
-        warnings.warn(note, PluginWarning, stacklevel=2)
+        warn(note, PluginWarning)
 
 
 def forget_warnings() -> None:

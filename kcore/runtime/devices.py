@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-import warnings
 
 from kcore import config
-from kcore.errors import NotInstalledError, PluginWarning
+from kcore.errors import NotInstalledError, PluginWarning, warn
 from kcore.plugins import registry
 from kcore.runtime.device import Device
 from kcore.runtime.numpy_device import NumpyDevice
@@ -33,7 +32,7 @@ def current_device() -> Device:
                 name = config.backend()
                 _current = _best(failures) if name == "auto" else _named(name)
         for failure in failures:  # when the choice stands, so that it is told once even where warnings are errors
-            warnings.warn(failure, PluginWarning, stacklevel=2)
+            warn(failure, PluginWarning)
     return _current
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from kcore import dtypes
-from kcore.errors import ShapeError
+from kcore.errors import ShapeError, warn
 from kcore.graph import Op, Shape, Spec, Tensor, get_op, register
 from kcore.graph.node import make_node
 from kcore.runtime.devices import current_device
@@ -149,10 +148,9 @@ def combined(updates: Iterable[tuple[Variable, Tensor]]) -> list[tuple[Variable,
         if before is not None and step is not None:
             value = step(before[1])
         elif before is not None and before[1].key != value.key:
-            warnings.warn(
+            warn(
                 f"variable {variable.name!r} is given two new values in one function, and the last one holds. Leave "
-                "one out, or use K.update_add, K.update_sub or K.moving_average_update, which add to each other",
-                stacklevel=4,
+                "one out, or use K.update_add, K.update_sub or K.moving_average_update, which add to each other"
             )
         values[variable.key] = (variable, value)
     return list(values.values())

@@ -10,12 +10,11 @@ null stands for a class of the program itself.
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kcore.engine.layer import Layer
-from kcore.errors import KcoreWarning, NotInstalledError, SavedModelError
+from kcore.errors import NotInstalledError, SavedModelError, warn
 from kcore.plugins import registry
 from kcore.plugins.scopes import get_custom_objects
 from kcore.saving.architecture import parse_json
@@ -119,9 +118,7 @@ def _warn_of_other_version(name: str, origin: Any, here: tuple[str, str] | None)
         return
     saved, present = origin[1].split(".")[0], here[1].split(".")[0]
     if saved != present:
-        warnings.warn(
+        warn(
             f"The model was saved with {name} of {origin[0]} {origin[1]}; version {here[1]} is installed and may "
-            "understand it differently.",
-            KcoreWarning,
-            stacklevel=5,
+            "understand it differently."
         )

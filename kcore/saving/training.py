@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ import h5py
 import numpy as np
 
 from kcore import backend as K
-from kcore.errors import KcoreWarning, SavedModelError
+from kcore.errors import SavedModelError, warn
 from kcore.plugins import registry
 from kcore.plugins.objects import deserialize_keras_object, serialize_keras_object
 from kcore.saving.architecture import json_value, parse_json
@@ -32,12 +31,10 @@ def write_training(group: Any, model: Any) -> None:
     """Write how a compiled model is trained, and the state of its optimizer."""
     optimizer = model.optimizer
     if not hasattr(optimizer, "get_config") or type(optimizer).__name__ == "TFOptimizer":
-        warnings.warn(
+        warn(
             "The optimizer comes from elsewhere and has no configuration that could be saved. As a result, the model "
             "is saved without it and has to be compiled again after loading. Use an optimizer of kcore instead, for "
-            "example by its name: optimizer='sgd'.",
-            KcoreWarning,
-            stacklevel=4,
+            "example by its name: optimizer='sgd'."
         )
         return
     config = {
@@ -129,11 +126,9 @@ def restore_optimizer(group: Any, model: Any) -> None:
         if STEPS in state.attrs:
             K.set_value(model.optimizer.iterations, state.attrs[STEPS])
     except (ValueError, TypeError, KeyError) as error:
-        warnings.warn(
+        warn(
             "Error in loading the saved optimizer state. As a result, your model is starting with a freshly "
-            f"initialized optimizer. ({error})",
-            KcoreWarning,
-            stacklevel=4,
+            f"initialized optimizer. ({error})"
         )
 
 

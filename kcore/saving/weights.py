@@ -7,7 +7,6 @@ attributes: layer_names, backend, keras_version
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 
 from kcore import backend as K
 from kcore.engine.network import Network
-from kcore.errors import KcoreWarning, SavedModelError, ShapeError
+from kcore.errors import SavedModelError, ShapeError, warn
 from kcore.saving.files import may_write, reading, writing
 from kcore.saving.groups import has_names, member, read_array, read_names, text_attribute, write_array, write_names
 
@@ -144,7 +143,7 @@ def matched_by_name(group: Any, layers: Sequence[Any], skip_mismatch: bool = Fal
             except _Mismatch as error:
                 if not skip_mismatch:
                     raise
-                warnings.warn(f"Skipping loading of weights for layer {name}: {error}", KcoreWarning, stacklevel=4)
+                warn(f"Skipping loading of weights for layer {name}: {error}")
     return pairs
 
 

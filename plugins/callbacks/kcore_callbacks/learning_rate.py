@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from kcore import backend as K
 from kcore.callbacks import Callback
+from kcore.errors import warn
 from kcore_callbacks.monitoring import Logs, MonitoringCallback
 
 
@@ -86,7 +86,7 @@ class ReduceLROnPlateau(MonitoringCallback):
             raise ValueError(f"ReduceLROnPlateau does not support a factor >= 1.0, got {factor}")
         if "epsilon" in kwargs:
             min_delta = kwargs.pop("epsilon")
-            warnings.warn("The argument `epsilon` of ReduceLROnPlateau is now called `min_delta`.", stacklevel=2)
+            warn("The argument `epsilon` of ReduceLROnPlateau is now called `min_delta`.")
         if kwargs:
             raise TypeError(f"ReduceLROnPlateau has no argument {', '.join(map(repr, kwargs))}")
         super().__init__(monitor, mode, min_delta)

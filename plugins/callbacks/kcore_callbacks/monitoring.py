@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 from kcore.callbacks import Callback
+from kcore.errors import warn
 
 Logs = dict[str, Any]
 
@@ -27,11 +27,10 @@ class MonitoringCallback(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float = 0) -> None:
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} mode {mode!r} is unknown, fallback to 'auto' (the modes are 'auto', 'min' "
                 "and 'max')",
                 RuntimeWarning,
-                stacklevel=3,
             )
             mode = "auto"
         self.monitor = monitor
@@ -55,10 +54,9 @@ class MonitoringCallback(Callback):
         value = (logs or {}).get(self.monitor)
         if value is None:
             available = ", ".join(sorted(logs or {})) or "none"
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} is conditioned on metric {self.monitor!r} which is not available. "
                 f"Available metrics are: {available}",
                 RuntimeWarning,
-                stacklevel=3,
             )
         return value

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import warnings
 from typing import Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from kcore.callbacks import Callback
+from kcore.errors import warn
 
 Logs = dict[str, Any]
 
@@ -59,9 +59,7 @@ class RemoteMonitor(Callback):
             with urlopen(request, timeout=self.timeout):
                 pass
         except OSError as error:  # URLError, HTTPError and time-outs among them
-            warnings.warn(
-                f"could not reach RemoteMonitor root server at {self.root}: {error}", RuntimeWarning, stacklevel=2
-            )
+            warn(f"could not reach RemoteMonitor root server at {self.root}: {error}", RuntimeWarning)
 
 
 def _plain(value: Any) -> Any:

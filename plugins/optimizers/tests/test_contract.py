@@ -88,14 +88,16 @@ def test_unknown_argument(name):
 # -- hyper-parameters during training --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("assign", [lambda o: K.set_value(o.lr, 0.0), lambda o: setattr(o, "lr", 0.0)])
 @pytest.mark.parametrize("name", NAMES)
-def test_learning_rate_can_be_set_without_compiling_anew(name):
+def test_learning_rate_can_be_set_without_compiling_anew(name, assign):
     optimizer = make(name)
     params, step = training(optimizer)
     step([])
     before = K.get_value(params[0])
-    K.set_value(optimizer.lr, 0.0)
+    assign(optimizer)
     step([])
+    assert optimizer.get_config()["lr"] == 0.0
     np.testing.assert_array_equal(K.get_value(params[0]), before)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from kcore.errors import ArgumentError, DataError, KcoreWarning
+from kcore.errors import ArgumentError, DataError, warn
 
 __all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence", "tokenizer_from_json"]
 
@@ -124,7 +123,7 @@ class Tokenizer:
         **kwargs: Any,
     ) -> None:
         if "nb_words" in kwargs:
-            warnings.warn("Tokenizer: nb_words is now called num_words", KcoreWarning, stacklevel=2)
+            warn("Tokenizer: nb_words is now called num_words")
             num_words = kwargs.pop("nb_words")
         self.document_count = int(kwargs.pop("document_count", 0))
         if kwargs:
@@ -146,11 +145,9 @@ class Tokenizer:
             texts: list or iterator of texts.
         """
         if isinstance(texts, str) and not self.char_level:
-            warnings.warn(
+            warn(
                 "fit_on_texts was given one string, each character of which is taken for a text; for one text give a "
-                "list: [text]",
-                KcoreWarning,
-                stacklevel=2,
+                "list: [text]"
             )
         for text in texts:
             self.document_count += 1

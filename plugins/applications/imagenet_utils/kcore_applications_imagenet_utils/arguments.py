@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from kcore import backend as K
-from kcore.errors import ArgumentError, KcoreWarning, ShapeError
+from kcore.errors import ArgumentError, ShapeError, warn
 
 CLASSES = 1000
 
@@ -98,9 +97,7 @@ def _check_channels(shape: tuple[int | None, ...], channels: int | None, weights
     if weights == "imagenet" and channels != 3:
         raise ShapeError(f"input_shape is {shape}; weights='imagenet' needs three channels", shapes=(shape,))
     if channels not in (1, 3):
-        warnings.warn(
+        warn(
             f"input_shape is {shape}: images with {channels} channels; expected 1 or 3. Is the data format "
-            f"{K.image_data_format()!r} right?",
-            KcoreWarning,
-            stacklevel=4,
+            f"{K.image_data_format()!r} right?"
         )

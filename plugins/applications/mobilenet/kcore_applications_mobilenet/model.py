@@ -5,12 +5,11 @@ Howard et al., "MobileNets: Efficient Convolutional Neural Networks for Mobile V
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from kcore import backend as K
 from kcore.engine import Model
-from kcore.errors import ArgumentError, KcoreWarning
+from kcore.errors import ArgumentError, warn
 from kcore.layers import (
     Activation,
     BatchNormalization,
@@ -120,9 +119,7 @@ def _released_size(shape: tuple[int | None, ...], alpha: float, depth_multiplier
         raise ArgumentError(f"alpha is {alpha!r}; weights='imagenet' are there for {sorted(RELEASED_WIDTHS)} only")
     rows, cols = shape[1:] if channel_axis() == 1 else shape[:2]
     if rows is None and cols is None:
-        warnings.warn(
-            "input_shape has no size: MobileNet gets the weights for 224 x 224 images", KcoreWarning, stacklevel=3
-        )
+        warn("input_shape has no size: MobileNet gets the weights for 224 x 224 images")
         return 224
     if rows != cols or rows not in RELEASED_SIZES:
         raise ArgumentError(

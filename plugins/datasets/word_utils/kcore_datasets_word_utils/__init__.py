@@ -7,14 +7,13 @@ short texts, `start_char` begins each text, `oov_char` stands for a word that wa
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from kcore.errors import ArgumentError, DataError, KcoreWarning
+from kcore.errors import ArgumentError, DataError, warn
 
 __all__ = ["Texts", "WordSelection", "as_arrays", "num_words_from", "read_word_index", "shuffled"]
 
@@ -95,7 +94,7 @@ def num_words_from(num_words: int | None, others: Mapping[str, Any]) -> int | No
     if unknown:
         raise ArgumentError(f"load_data has no argument {', '.join(map(repr, unknown))}")
     if "nb_words" in others:
-        warnings.warn("nb_words is called num_words now", KcoreWarning, stacklevel=3)
+        warn("nb_words is called num_words now")
         return others["nb_words"]
     return num_words
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
+
+from kcore.errors import warn
 
 RENAMED = {
     "nb_filter": "filters",
@@ -41,9 +42,7 @@ def understands_keras_1(rank: int) -> Callable[[Any], Any]:
             if (new_args, new_kwargs) != (args, kwargs):
                 written = ", ".join([*map(repr, new_args), *(f"{key}={value!r}" for key, value in new_kwargs.items())])
                 name = type(self).__name__
-                warnings.warn(
-                    f"Update your `{name}` call to the Keras 2 API: `{name}({written})`", UserWarning, stacklevel=2
-                )
+                warn(f"Update your `{name}` call to the Keras 2 API: `{name}({written})`")
             init(self, *new_args, **new_kwargs)
 
         return translating

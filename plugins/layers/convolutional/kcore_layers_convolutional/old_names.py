@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
+from kcore.errors import warn
 from kcore_layers_convolutional.conv import Conv1D, Conv2D
 
 
@@ -21,9 +21,8 @@ def AtrousConvolution2D(*args: Any, **kwargs: Any) -> Conv2D:
 def _atrous(layer: Any, rank: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if "atrous_rate" in kwargs:
         kwargs["dilation_rate"] = kwargs.pop("atrous_rate")
-        warnings.warn(
+        warn(
             f"AtrousConvolution{rank}D is {layer.__name__} today, and its argument `atrous_rate` is `dilation_rate`; "
-            f"write {layer.__name__}(..., dilation_rate=...)",
-            stacklevel=3,
+            f"write {layer.__name__}(..., dilation_rate=...)"
         )
     return layer(*args, **kwargs)

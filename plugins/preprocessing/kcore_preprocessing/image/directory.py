@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 
 from kcore import backend as K
-from kcore.errors import ArgumentError, DataError, KcoreWarning
+from kcore.errors import ArgumentError, DataError, warn
 from kcore_preprocessing.image.files import check_interpolation, check_size, img_to_array, list_pictures, load_img
 from kcore_preprocessing.image.iterators import Iterator, check_saving, save_batch
 
@@ -67,11 +66,9 @@ class DirectoryIterator(Iterator):
         names = list(classes) if classes else sorted(e.name for e in os.scandir(directory) if e.is_dir())
         missing = [name for name in names if not os.path.isdir(os.path.join(directory, name))]
         if missing:
-            warnings.warn(
+            warn(
                 f"{os.fspath(directory)} has no folder for the classes {missing}: they have no pictures. Its folders: "
-                f"{sorted(e.name for e in os.scandir(directory) if e.is_dir())}",
-                KcoreWarning,
-                stacklevel=3,
+                f"{sorted(e.name for e in os.scandir(directory) if e.is_dir())}"
             )
         self.num_classes = len(names)
         self.class_indices = {name: i for i, name in enumerate(names)}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from kcore import backend as K
-from kcore.errors import ArgumentError, DataError, KcoreWarning, ShapeError
+from kcore.errors import ArgumentError, DataError, ShapeError, warn
 from kcore_preprocessing.image import affine
 from kcore_preprocessing.image.directory import DirectoryIterator
 from kcore_preprocessing.image.files import channel_axis
@@ -360,11 +359,9 @@ class ImageDataGenerator:
 
     def _fitted(self, name: str, value: Any) -> bool:
         if value is None:
-            warnings.warn(
+            warn(
                 f"ImageDataGenerator has {name}, but was not fitted, so the images stay as they are: call fit(x) with "
-                "sample images first",
-                KcoreWarning,
-                stacklevel=3,
+                "sample images first"
             )
         return value is not None
 

@@ -10,13 +10,12 @@ import contextlib
 import os
 import secrets
 import threading
-import warnings
 from typing import Any
 
 import numpy as np
 
 from kcore import backend as K
-from kcore.errors import ArgumentError, DataError, KcoreWarning, ShapeError
+from kcore.errors import ArgumentError, DataError, ShapeError, warn
 from kcore.utils import Sequence
 from kcore_preprocessing.image.files import channel_axis, save_img
 
@@ -158,11 +157,9 @@ def check_channels(x: np.ndarray, data_format: str) -> None:
     """A warning for images (batch, ...) with a number of channels that pictures do not have."""
     count = x.shape[channel_axis(data_format) + 1]
     if count not in (1, 3, 4):
-        warnings.warn(
+        warn(
             f"images of the shape {x.shape} have {count} channels, as data_format is {data_format!r}; expected 1, 3 or "
-            f"4. If the channels are on another axis, give ImageDataGenerator the other data_format",
-            KcoreWarning,
-            stacklevel=4,
+            f"4. If the channels are on another axis, give ImageDataGenerator the other data_format"
         )
 
 
