@@ -434,7 +434,8 @@ def _pool(
 
     def run(last: Tensor) -> Tensor:
         pairs = _padding(function, padding, last, pool, {**attrs, "dilation": (1,) * rank})
-        return apply(f"{pool_mode}_pool", last, pool=pool, padding=pairs, **attrs)
+        pooled = apply(f"{pool_mode}_pool", last, pool=pool, padding=pairs, **attrs)
+        return pooled if isinstance(pooled, Tensor) else pooled[0]  # max: and where it is
 
     return _channels_last(x, data_format, run)
 

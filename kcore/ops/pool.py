@@ -13,7 +13,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from kcore.errors import ShapeError
+from kcore.dtypes import is_integer
+from kcore.errors import DTypeError, ShapeError
 from kcore.graph import Node, Op, Spec, Tensor, apply, decode_shape, register
 from kcore.ops.common import require_float
 from kcore.ops.window import (
@@ -40,93 +41,112 @@ def _window_attrs(attrs: dict[str, Any]) -> dict[str, Any]:
 
 @register
 class MaxPool(Op):
-    """The maximum under each position of the window."""
+    """The maximum under each position of the window, and its winner: the number of the first tap that has it.
+
+    Taps are numbered in memory order. The gradient needs the winners and neither `x` nor the maxima; where no
+    gradient is computed, nothing reads them and they are left out.
+    """
 
     name = "max_pool"
+    optional_outputs = True
 
-    def infer(self, x: Spec, *, pool: Ints, strides: Ints, padding: Padding) -> Spec:  # type: ignore[override]
+    def infer(self, x: Spec, *, pool: Ints, strides: Ints, padding: Padding) -> tuple[Spec, Spec]:  # type: ignore[override]
         require_rank(self.name, x)
         require_float(self.name, x)
-        return Spec((x.shape[0], *_pooled(self.name, x, x.shape[1:-1], pool, strides, padding), x.shape[-1]), x.dtype)
+        shape = (x.shape[0], *_pooled(self.name, x, x.shape[1:-1], pool, strides, padding), x.shape[-1])
+        return Spec(shape, x.dtype), Spec(shape, "uint8" if math.prod(pool) <= 256 else "int32")
 
-    def vjp(self, node: Node, g: Tensor) -> Sequence[Tensor | None]:  # type: ignore[override]
-        (x,) = node.inputs
-        (y,) = node.outputs
-        return [apply("max_pool_grad", x, y, g, **node.attrs)]
+    def vjp(self, node: Node, g: Tensor, _: Any) -> Sequence[Tensor | None]:  # type: ignore[override]
+        return [_route_back(node.outputs[1], g, node.inputs[0], node.attrs)]
 
     def kernel(self, xp: Any, out: Any, x: Any, **attrs: Any) -> None:  # type: ignore[override]
-        padded, taps, view = _taps(xp, x, x.shape[1:-1], out.shape[1:-1], attrs, -math.inf)
-        out[...] = -math.inf
-        for tap in taps:
-            xp.maximum(out, view(padded, tap), out=out)
+        y, winner = out
+        y = xp.empty(winner.shape, x.dtype) if y is None else y
+        padded, taps, view = _taps(xp, x, x.shape[1:-1], y.shape[1:-1], attrs, -math.inf)
+        y[...] = -math.inf
+        if winner is not None:
+            winner[...] = first_real_tap(xp, x.shape[1:-1], y.shape[1:-1], attrs)
+        for number, tap in enumerate(taps):
+            values = view(padded, tap)
+            if winner is not None:
+                winner[...] = xp.where(values > y, number, winner)
+            xp.maximum(y, values, out=y)
 
     def cost(self, ins: Sequence[Spec], outs: Sequence[Spec], attrs: dict[str, Any]) -> int:
         return outs[0].size * math.prod(attrs["pool"])
 
 
-class _MaxPoolRoute(Op):
-    """Between the elements of `x` and the windows whose (first) maximum they are; `y` holds the maxima."""
+def first_real_tap(xp: Any, spatial: Ints, positions: Ints, attrs: dict[str, Any]) -> Any:
+    """The number of the first tap that lies on no padding, at each position: ``(1, *positions, 1)``."""
+    numbers = xp.zeros((1,) * (len(spatial) + 2), "int32")
+    for axis, (count, k, s, (before, _)) in enumerate(
+        zip(positions, attrs["pool"], attrs["strides"], _pairs(spatial, attrs), strict=True)
+    ):
+        shape = [1] * (len(spatial) + 2)
+        shape[axis + 1] = count
+        numbers = k * numbers + xp.maximum(before - s * xp.arange(count, dtype="int32"), 0).reshape(shape)
+    return numbers
 
-    def _check(self, x: Spec, y: Spec, pool: Ints, strides: Ints, padding: Padding) -> None:
-        require_rank(self.name, x)
-        require_lengths(self.name, y, _pooled(self.name, x, x.shape[1:-1], pool, strides, padding), x)
+
+def _route_back(winner: Tensor, g: Tensor, like: Tensor, attrs: dict[str, Any]) -> Tensor:
+    """`max_pool_grad` for an input with the spatial shape of `like`."""
+    spatial, extra = spatial_dims(like)
+    return apply("max_pool_grad", winner, g, *extra, spatial=spatial, **_window_attrs(attrs))
+
+
+def _require_winners(op: str, winner: Spec) -> None:
+    if not is_integer(winner.dtype):
+        raise DTypeError(f"{op} needs the winners of max_pool, which are integers, got {winner}", op=op)
 
 
 @register
-class MaxPoolGrad(_MaxPoolRoute):
-    """The gradient of `max_pool`: each window's `g` goes to its first maximum."""
+class MaxPoolGrad(Op):
+    """The gradient of `max_pool` for an input of the spatial shape `spatial`: each window's `g` goes to its winner."""
 
     name = "max_pool_grad"
-    zero_in = (2,)
+    dims = "spatial"
+    zero_in = (1,)
 
-    def infer(self, x: Spec, y: Spec, g: Spec, *, pool: Ints, strides: Ints, padding: Padding) -> Spec:  # type: ignore[override]
-        self._check(x, y, pool, strides, padding)
-        require_lengths(self.name, g, y.shape[1:-1], x)
-        return x
+    def infer(self, winner: Spec, g: Spec, *_: Spec, spatial: Ints, **attrs: Any) -> Spec:  # type: ignore[override]
+        _require_winners(self.name, winner)
+        result = _unpooled(self.name, g, spatial, attrs)
+        require_lengths(self.name, winner, g.shape[1:-1], result)
+        return result
 
     def vjp(self, node: Node, u: Tensor) -> Sequence[Tensor | None]:  # type: ignore[override]
-        x, y, _ = node.inputs
-        return [None, None, apply("max_pool_gather", x, y, u, **node.attrs)]
+        grad = apply("max_pool_gather", node.inputs[0], u, **_window_attrs(node.attrs))
+        return [None, grad, *[None] * (len(node.inputs) - 2)]
 
-    def kernel(self, xp: Any, out: Any, x: Any, y: Any, g: Any, **attrs: Any) -> None:  # type: ignore[override]
-        spatial = x.shape[1:-1]
-        padded, taps, view = _taps(xp, x, spatial, y.shape[1:-1], attrs, -math.inf)
-        total, _, _ = _taps(xp, xp.zeros_like(out), spatial, y.shape[1:-1], attrs, 0)
-        free = xp.ones(y.shape, bool)
-        for tap in taps:
-            hit = (view(padded, tap) == y) & free
-            free &= ~hit
+    def kernel(self, xp: Any, out: Any, winner: Any, g: Any, *, spatial: Ints, **attrs: Any) -> None:  # type: ignore[override]
+        total, taps, view = _taps(xp, xp.zeros_like(out), spatial, g.shape[1:-1], attrs, 0)
+        for number, tap in enumerate(taps):
             target = view(total, tap)
-            target += xp.where(hit, g, 0)
+            target += xp.where(winner == number, g, 0)
         out[...] = total[inside(spatial, _pairs(spatial, attrs))]
 
 
 @register
-class MaxPoolGather(_MaxPoolRoute):
-    """The transpose of `max_pool_grad`: for each window the element of `u` where `x` has the first maximum."""
+class MaxPoolGather(Op):
+    """The transpose of `max_pool_grad`: for each window the element of `u` at its winner."""
 
     name = "max_pool_gather"
-    zero_in = (2,)
+    zero_in = (1,)
 
-    def infer(self, x: Spec, y: Spec, u: Spec, *, pool: Ints, strides: Ints, padding: Padding) -> Spec:  # type: ignore[override]
-        self._check(x, y, pool, strides, padding)
-        require_lengths(self.name, u, x.shape[1:-1], x)
-        return y
+    def infer(self, winner: Spec, u: Spec, *, pool: Ints, strides: Ints, padding: Padding) -> Spec:  # type: ignore[override]
+        _require_winners(self.name, winner)
+        require_rank(self.name, u)
+        require_lengths(self.name, winner, _pooled(self.name, u, u.shape[1:-1], pool, strides, padding), u)
+        return Spec(winner.shape, u.dtype)
 
     def vjp(self, node: Node, g: Tensor) -> Sequence[Tensor | None]:  # type: ignore[override]
-        x, y, _ = node.inputs
-        return [None, None, apply("max_pool_grad", x, y, g, **node.attrs)]
+        winner, u = node.inputs
+        return [None, _route_back(winner, g, u, node.attrs)]
 
-    def kernel(self, xp: Any, out: Any, x: Any, y: Any, u: Any, **attrs: Any) -> None:  # type: ignore[override]
-        spatial = x.shape[1:-1]
-        padded, taps, view = _taps(xp, x, spatial, y.shape[1:-1], attrs, -math.inf)
-        values, _, _ = _taps(xp, u, spatial, y.shape[1:-1], attrs, 0)
-        free = xp.ones(y.shape, bool)
+    def kernel(self, xp: Any, out: Any, winner: Any, u: Any, **attrs: Any) -> None:  # type: ignore[override]
+        values, taps, view = _taps(xp, u, u.shape[1:-1], out.shape[1:-1], attrs, 0)
         out[...] = 0
-        for tap in taps:
-            hit = (view(padded, tap) == y) & free
-            free &= ~hit
-            out += xp.where(hit, view(values, tap), 0)
+        for number, tap in enumerate(taps):
+            out += xp.where(winner == number, view(values, tap), 0)
 
 
 @register
@@ -165,13 +185,7 @@ class AvgPoolGrad(Op):
     zero_in = (0,)
 
     def infer(self, g: Spec, *_: Spec, spatial: Ints, pool: Ints, strides: Ints, padding: Padding) -> Spec:  # type: ignore[override]
-        require_rank(self.name, g)
-        known = decode_shape(spatial)
-        if len(known) != g.ndim - 2:
-            raise ShapeError(f"{self.name}: {g} does not fit the spatial shape {known}", shapes=(g.shape, known))
-        result = Spec((g.shape[0], *known, g.shape[-1]), g.dtype)
-        require_lengths(self.name, g, _pooled(self.name, result, known, pool, strides, padding), result)
-        return result
+        return _unpooled(self.name, g, spatial, {"pool": pool, "strides": strides, "padding": padding})
 
     def vjp(self, node: Node, u: Tensor) -> Sequence[Tensor | None]:  # type: ignore[override]
         return [apply("avg_pool", u, **_window_attrs(node.attrs)), *[None] * (len(node.inputs) - 1)]
@@ -183,6 +197,17 @@ class AvgPoolGrad(Op):
             target = view(total, tap)
             target += share
         out[...] = total[inside(spatial, _pairs(spatial, attrs))]
+
+
+def _unpooled(op: str, g: Spec, spatial: Ints, attrs: dict[str, Any]) -> Spec:
+    """The spec of the input whose pooling has the shape of `g`."""
+    require_rank(op, g)
+    known = decode_shape(spatial)
+    if len(known) != g.ndim - 2:
+        raise ShapeError(f"{op}: {g} does not fit the spatial shape {known}", shapes=(g.shape, known))
+    result = Spec((g.shape[0], *known, g.shape[-1]), g.dtype)
+    require_lengths(op, g, _pooled(op, result, known, **attrs), result)
+    return result
 
 
 # -- portable kernels -------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ import kcore.backend.conv  # noqa: F401  (registers the operations)
 from kcore import backend as K
 from kcore.errors import DTypeError, ShapeError
 from kcore.graph import get_op
+from kcore.runtime.context import BindContext
+from kcore.runtime.numpy_device import NumpyDevice
 from kcore.testing.gradients import check_gradient
 
 from . import conv_reference as reference
@@ -59,11 +61,13 @@ def test_values_and_gradients(pool: dict[str, Any], mode: str, padding: str, dat
     attrs = {"pool": size, "strides": strides, "padding": pairs}
     wanted = np.full(last.shape, np.nan)
     if mode == "max":
-        get_op("max_pool_grad").kernel(np, wanted, last, expected, g, **attrs)
+        winner = np.full(expected.shape, 99, "uint8")
+        get_op("max_pool").kernel(np, (np.empty(expected.shape), winner), last, **attrs)
+        get_op("max_pool_grad").kernel(np, wanted, winner, g, spatial=spatial, **attrs)
     else:
         get_op("avg_pool_grad").kernel(np, wanted, g, spatial=spatial, **attrs)
     out = np.full(expected.shape, np.nan)
-    get_op(f"{mode}_pool").kernel(np, out, last, **attrs)
+    get_op(f"{mode}_pool").kernel(np, (out, None) if mode == "max" else out, last, **attrs)
     np.testing.assert_allclose(out, expected, atol=1e-12)
 
     def form(array: np.ndarray) -> np.ndarray:
@@ -86,6 +90,48 @@ def test_gradient_goes_to_the_first_of_equal_maxima() -> None:
     overlapping = K.pool2d(x, (3, 3), (1, 1), "same")
     (grad,) = K.function([x], K.gradients(K.sum(overlapping), [x]))([np.zeros((1, 4, 4, 1))])
     assert grad[0, :, :, 0].tolist() == [[4, 2, 2, 0], [2, 1, 1, 0], [2, 1, 1, 0], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("portable", [False, True])
+@pytest.mark.parametrize("spatial", [(5, 5), (4,), (3, 4, 3)])
+def test_padding_never_wins_where_all_is_minus_infinity(spatial: tuple[int, ...], portable: bool) -> None:
+    """The gradient then goes to the first real element."""
+    x, rank = np.full((1, *spatial, 2), -np.inf), len(spatial)
+    pairs, strides = ((2, 2),) * rank, (2,) * rank
+    attrs = {"pool": (3,) * rank, "strides": strides, "padding": pairs}
+    shape = reference.pool(x, attrs["pool"], strides, pairs, "max").shape
+    y, winner, dx = np.empty(shape), np.empty(shape, "uint8"), np.empty(x.shape)
+    if portable:
+        get_op("max_pool").kernel(np, (y, winner), x, **attrs)
+        get_op("max_pool_grad").kernel(np, dx, winner, np.ones(shape), spatial=spatial, **attrs)
+    else:
+        ctx = BindContext(NumpyDevice())
+        ctx.bind_op(get_op("max_pool"), (y, winner), (x,), attrs)()
+        ctx.bind_op(get_op("max_pool_grad"), (dx,), (winner, np.ones(shape)), {"spatial": spatial, **attrs})()
+    assert (y == -np.inf).all()
+    assert dx.sum() == y.size
+    assert dx[(0,) * (rank + 1)].tolist() == [2.0**rank] * 2  # the windows at -2 and 0
+
+
+def test_windows_of_more_than_256_elements() -> None:
+    """Their winners do not fit in a byte."""
+    values = np.random.default_rng(0).permutation(2 * 40 * 40).reshape(2, 40, 40, 1).astype("float32")
+    x = K.placeholder((2, 40, 40, 1))
+    y = K.pool2d(x, (20, 20), (20, 20))
+    (grad,) = K.function([x], K.gradients(K.sum(y), [x]))([values])
+    largest = values.reshape(2, 2, 20, 2, 20).max(axis=(2, 4), keepdims=True)
+    np.testing.assert_array_equal(grad, (values.reshape(2, 2, 20, 2, 20) == largest).reshape(values.shape))
+
+
+def test_winners_are_computed_only_where_a_gradient_needs_them() -> None:
+    x = K.placeholder((2, 8, 8, 3))
+    y = K.pool2d(x, 2, 2)
+    plain = K.function([x], [y])
+    plain([np.zeros((2, 8, 8, 3))])
+    assert "max_pool" in plain.show() and "uint8" not in plain.show()
+    both = K.function([x], [y, *K.gradients(K.sum(y), [x])])
+    both([np.zeros((2, 8, 8, 3))])
+    assert "uint8(2, 4, 4, 3)" in both.show()
 
 
 def test_padding_is_neither_maximum_nor_counted() -> None:

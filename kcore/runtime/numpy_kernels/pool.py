@@ -1,8 +1,8 @@
-"""Max and average pooling and their gradients on NumPy.
+"""Max and average pooling on NumPy.
 
 Pooling is done in two steps, first over the window's rows (and planes) with whole rows of the image as operands, so
-that NumPy's inner loops are long, then over its columns on what is left. The gradients visit the taps of the window
-in order; a thread works on whole images, because neighbouring windows may share inputs.
+that NumPy's inner loops are long, then over its columns on what is left. Where the winners are wanted too, it is
+columns first.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
+from kcore.ops.pool import first_real_tap
 from kcore.runtime import parallel
 from kcore.runtime.numpy_kernels.table import numpy_kernel
 from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
@@ -27,10 +29,14 @@ BLOCK_BYTES = 1 << 20  # of a block's output
 @numpy_kernel("max_pool")
 def max_pool(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     """The largest element under each position of the window; padding never wins."""
-    (x,), (y,) = ins, outs
-    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    (x,), (y, winner) = ins, outs
     window = attrs_window(attrs, x.shape[1:-1], attrs["pool"])
-    return _pool(ctx, expand(x), expand(y), window, np.maximum, lowest, None)
+    if y is None:
+        y = ctx.scratch(winner.shape, x.dtype)
+    if winner is None:
+        return _pool(ctx, expand(x), expand(y), window, np.maximum, -np.inf, None)
+    first = first_real_tap(np, x.shape[1:-1], y.shape[1:-1], attrs).astype(winner.dtype)
+    return _pool_winners(ctx, expand(x), expand(y), expand(winner), window, expand(first))
 
 
 @numpy_kernel("avg_pool")
@@ -38,102 +44,15 @@ def avg_pool(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     """The mean of the real elements (not the padding) under each position of the window."""
     (x,), (y,) = ins, outs
     window = attrs_window(attrs, x.shape[1:-1], attrs["pool"])
-    scale = _scale(attrs, x.shape[1:-1], y.dtype)
+    scale = average_scale(attrs, x.shape[1:-1], y.dtype)
     return _pool(ctx, expand(x), expand(y), window, np.add, 0, scale)
-
-
-@numpy_kernel("max_pool_grad")
-def max_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
-    """``g`` goes to the first maximum of each window, in the window's memory order."""
-    x, y, g = (expand(array) for array in ins)
-    dx = expand(outs[0])
-    window = attrs_window(attrs, ins[0].shape[1:-1], attrs["pool"])
-    units = _Units(window, g, dx.shape)
-    disjoint, covered = _disjoint(window), units.covered
-    workers = parallel.thread_count()
-    shares = ctx.scratch((workers, 0 if disjoint else units.most), g.dtype)
-    hits, frees = ctx.scratch((2, workers, units.most), "bool")
-
-    def unit(worker: int, index: int) -> None:
-        images, blocks = units.list[index]
-        seen, target = x[images], dx[images]
-        if not covered:
-            target.fill(0)
-        for block, meetings in blocks:
-            largest, grad = block.of(y), block.of(g)
-            hit, free = (a[worker, : grad.size].reshape(grad.shape) for a in (hits, frees))
-            share = None if disjoint else shares[worker, : grad.size].reshape(grad.shape)
-            free.fill(True)  # the windows of which no earlier tap was the maximum
-            for positions, inputs in meetings:
-                into, first, unclaimed = target[inputs], hit[positions], free[positions]
-                np.equal(seen[inputs], largest[positions], out=first)
-                np.logical_and(first, unclaimed, out=first)
-                np.logical_xor(unclaimed, first, out=unclaimed)
-                taken = into if share is None else share[positions]
-                np.multiply(grad[positions], first, out=taken)
-                if share is not None:
-                    np.add(into, taken, out=into)
-
-    return lambda: parallel.parallel_blocks(unit, len(units.list), workers)
-
-
-@numpy_kernel("avg_pool_grad")
-def avg_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
-    """Every real element under a window gets an equal share of its ``g``."""
-    g, dx = expand(ins[0]), expand(outs[0])
-    window = attrs_window(attrs, attrs["spatial"], attrs["pool"])
-    scale = _scale(attrs, attrs["spatial"], g.dtype)
-    units = _Units(window, g, dx.shape)
-    add = np.copyto if _disjoint(window) else _add
-    covered, workers = units.covered, parallel.thread_count()
-    shares = ctx.scratch((workers, units.most), g.dtype)
-
-    def unit(worker: int, index: int) -> None:
-        images, blocks = units.list[index]
-        target = dx[images]
-        if not covered:
-            target.fill(0)
-        for block, meetings in blocks:
-            grad = block.of(g)
-            share = shares[worker, : grad.size].reshape(grad.shape)
-            np.multiply(grad, scale[:, block.d0 : block.d1, block.h0 : block.h1], out=share)
-            for positions, inputs in meetings:
-                add(target[inputs], share[positions])
-
-    return lambda: parallel.parallel_blocks(unit, len(units.list), workers)
-
-
-def _add(target: np.ndarray, values: np.ndarray) -> None:
-    np.add(target, values, out=target)
-
-
-class _Units:
-    """Work for one thread at a time on the gradient of pooling: the blocks of some whole images.
-
-    Attributes:
-        list: for each unit its images, and its blocks with what `_meeting` says of every tap.
-        most: elements of the largest block.
-        covered: whether the windows are disjoint and cover the input, so that every element is written once.
-    """
-
-    def __init__(self, window: Window, g: np.ndarray, shape: tuple[int, ...]) -> None:
-        blocks = _blocks(g.shape, g.itemsize)
-        taps = window.offsets()
-        units: dict[tuple[int, int], list[Any]] = {}
-        for block in blocks:
-            meetings = [_meeting(block, tap, window, g.shape[3], shape) for tap in taps]
-            units.setdefault((block.n0, block.n1), []).append((block, meetings))
-        self.list = [(slice(*images), work) for images, work in units.items()]
-        self.most = _most(blocks, g.shape)
-        exact = all(n == count * s for n, count, s in zip(shape[1:4], g.shape[1:4], window.stride, strict=True))
-        self.covered = exact and window.size == window.stride and _disjoint(window) and not any(window.before)
 
 
 def _pool(
     ctx: Any, x: np.ndarray, y: np.ndarray, window: Window, merge: np.ufunc, fill: float, scale: np.ndarray | None
 ) -> Run:
     """``y`` = ``merge`` of the elements under the window, times ``scale`` at each position."""
-    blocks = _blocks(y.shape, y.itemsize)
+    blocks = pool_blocks(y.shape, y.itemsize)
     reader = WindowReader(ctx, x, window, y.shape[:4], blocks, fill)
     reach = window.reach(2, y.shape[3])
     workers = parallel.thread_count()
@@ -167,6 +86,112 @@ def _pool(
     return run
 
 
+def _pool_winners(ctx: Any, x: np.ndarray, y: np.ndarray, winner: np.ndarray, window: Window, first: np.ndarray) -> Run:
+    """``y`` = the largest element under the window, ``winner`` = the number of the first tap that has it.
+
+    Columns are merged before rows, and these before planes, so that of equal elements the first one in memory order
+    wins. ``first`` has the numbers of the first taps that lie on no padding.
+    """
+    blocks = pool_blocks(y.shape, y.itemsize)
+    reader = WindowReader(ctx, x, window, y.shape[:4], blocks, -np.inf)
+    workers, padded = parallel.thread_count(), bool(first.any())
+    reached = (b.shape[0] * window.reach(0, b.shape[1]) * window.reach(1, b.shape[2]) for b in blocks)
+    most = max(reached, default=0) * y.shape[3] * y.shape[4]
+    memory = (
+        ctx.scratch((workers, 2, most), y.dtype),
+        ctx.scratch((workers, 2, most), winner.dtype),
+        ctx.scratch((workers, most), winner.dtype),
+        ctx.scratch((workers, most), "uint8"),
+    )
+    merges = [
+        [_merges(v, window, block.of(y), block.of(winner), mine) for v, block in zip(views, blocks, strict=True)]
+        for views, *mine in zip(reader.views, *memory, strict=True)
+    ]
+
+    def body(worker: int, index: int) -> None:
+        reader.fetch(worker, index)
+        for merge in merges[worker][index]:
+            _merge_winners(*merge)
+        if padded:  # where all is -inf the padding seems to be first
+            block = blocks[index]
+            target = block.of(winner)
+            np.maximum(target, first[:, block.d0 : block.d1, block.h0 : block.h1], out=target)
+
+    def run() -> None:
+        reader.begin()
+        parallel.parallel_blocks(body, len(blocks), workers)
+
+    return run
+
+
+def _merges(windows: np.ndarray, window: Window, y: np.ndarray, winner: np.ndarray, memory: Any) -> list[Any]:
+    """Arguments of `_merge_winners` for each axis of the window in which it is longer than 1.
+
+    Args:
+        windows: the windows of a block, as `WindowReader` gives them.
+        y, winner: of the block.
+        memory: flat arrays of a worker: two for values, two for numbers, a spare one for numbers, one for comparisons.
+    """
+    values, numbers, spare, hit = memory
+    axes = [axis for axis in (2, 1, 0) if window.size[axis] > 1] or [2]
+    lengths, steps = list(windows.shape[1:4]), list(windows.strides[1:4])
+    for axis in axes:
+        lengths[axis], steps[axis] = window.reach(axis, lengths[axis]), windows.strides[axis + 4]
+    shape, strides = (len(windows), *lengths, windows.shape[7]), (windows.strides[0], *steps, windows.strides[7])
+    value, unit = as_strided(windows, shape, strides), 1
+    number: np.ndarray | None = None
+    merges: list[Any] = []
+    for turn, axis in enumerate(axes):
+        size, stride, count = window.size[axis], window.stride[axis], windows.shape[axis + 1]
+        spans = [slice(tap, tap + (count - 1) * stride + 1, stride) for tap in range(size)]
+        taps = [(slice(None),) * (axis + 1) + (span,) for span in spans]
+        given = [value[tap] for tap in taps]
+        given_numbers = None if number is None else [number[tap] for tap in taps]
+        shape, last = given[0].shape, axis == axes[-1]
+        value = y if last else _part(values[turn % 2], shape)
+        number = winner if last else _part(numbers[turn % 2], shape)
+        merges.append((given, given_numbers, unit, value, number, _part(hit, shape), _part(spare, shape)))
+        unit *= size
+    return merges
+
+
+def _part(buffer: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return buffer[: prod(shape)].reshape(shape)
+
+
+def _merge_winners(
+    values: list[np.ndarray],
+    numbers: list[np.ndarray] | None,
+    unit: int,
+    y: np.ndarray,
+    winner: np.ndarray,
+    hit: np.ndarray,
+    spare: np.ndarray,
+) -> None:
+    """``y`` = the largest of ``values``, ``winner`` = the number of the first that has it.
+
+    The number of ``values[i]`` is ``i * unit`` more than ``numbers[i]``, which is less than ``unit``: so a later number
+    is larger than any before it, and no choice by condition is needed. ``hit`` and ``spare`` are scratch.
+    """
+    largest = values[0]
+    if len(values) == 1:
+        np.copyto(y, largest)
+        winner.fill(0)
+    elif numbers is not None:
+        np.copyto(winner, numbers[0])
+    for i, value in enumerate(values[1:], 1):
+        np.greater(value, largest, out=hit.view(bool))
+        np.maximum(largest, value, out=y)
+        largest = y
+        if numbers is None:
+            np.multiply(hit, i, out=spare if i > 1 else winner)
+        else:
+            np.add(numbers[i], i * unit, out=spare)
+            np.multiply(spare, hit, out=spare)
+        if numbers is not None or i > 1:
+            np.maximum(winner, spare, out=winner)
+
+
 def _merge(merge: np.ufunc, parts: list[np.ndarray], out: np.ndarray) -> None:
     if len(parts) == 1:
         np.copyto(out, parts[0])
@@ -176,7 +201,7 @@ def _merge(merge: np.ufunc, parts: list[np.ndarray], out: np.ndarray) -> None:
         merge(out, part, out=out)
 
 
-def _blocks(shape: tuple[int, ...], itemsize: int) -> list[Block]:
+def pool_blocks(shape: tuple[int, ...], itemsize: int) -> list[Block]:
     share = -(-prod(shape[:4]) // (2 * parallel.thread_count()))
     return cut(shape, max(min(BLOCK_BYTES // max(shape[-1] * itemsize, 1), share), 1))
 
@@ -186,29 +211,7 @@ def _most(blocks: list[Block], shape: tuple[int, ...]) -> int:
     return max((prod(block.shape) for block in blocks), default=0) * shape[3] * shape[4]
 
 
-def _disjoint(window: Window) -> bool:
-    """Whether no input lies under two positions of the window."""
-    return all((size - 1) * d < s for size, d, s in zip(window.size, window.dilation, window.stride, strict=True))
-
-
-def _meeting(
-    block: Block, tap: tuple[int, ...], window: Window, columns: int, shape: tuple[int, ...]
-) -> tuple[Any, Any]:
-    """The block's positions whose tap lies on a real input, and those inputs, as slices of all four axes."""
-    positions, inputs = [], []
-    ranges = ((block.d0, block.d1), (block.h0, block.h1), (0, columns))
-    for axis, (start, stop) in enumerate(ranges):
-        stride, length = window.stride[axis], shape[axis + 1]
-        shift = tap[axis] * window.dilation[axis] - window.before[axis]
-        first = max(start, -(shift // stride))  # the least p with p * stride + shift >= 0
-        last = max(min(stop - 1, (length - 1 - shift) // stride), first - 1)
-        positions.append(slice(first - start, last + 1 - start))
-        begin = first * stride + shift
-        inputs.append(slice(begin, max(last * stride + shift + 1, begin), stride))
-    return (slice(None), *positions), (slice(None), *inputs)
-
-
-def _scale(attrs: Any, spatial: Any, dtype: Any) -> np.ndarray:
+def average_scale(attrs: Any, spatial: Any, dtype: Any) -> np.ndarray:
     """One over the number of real elements under each position: ``(1, depth, rows, columns, 1)``."""
     size = tuple(attrs["pool"])
     strides = attrs["strides"]
