@@ -17,7 +17,8 @@ import numpy as np
 from kcore.runtime import parallel
 from kcore.runtime.numpy_kernels.pool import average_scale, pool_blocks
 from kcore.runtime.numpy_kernels.table import numpy_kernel
-from kcore.runtime.numpy_kernels.windows import Block, Window, attrs_window, expand
+from kcore.runtime.numpy_kernels.windows import Block
+from kcore.runtime.windows import Window, attrs_window, expand
 
 Run = Callable[[], None]
 
