@@ -53,6 +53,33 @@ def test_values(both, window, channels, filters, dtype):
     _close(*both("conv_kernel_grad", x, g, kernel_size=size, **attrs), dtype)
 
 
+@LOOSE
+@given(windows(), st.sampled_from([1, 3, 40]), st.integers(1, 3), st.sampled_from(list(RTOL)))
+def test_depthwise_values(both, window, channels, multiplier, dtype):
+    attrs, spatial, size, positions, seed = window
+    r = np.random.RandomState(seed)
+    x, w, g = (
+        r.uniform(-1, 1, shape).astype(dtype)
+        for shape in ((2, *spatial, channels), (*size, channels, multiplier), (2, *positions, channels * multiplier))
+    )
+    _close(*both("depthwise_conv", x, w, **attrs), dtype)
+    _close(*both("depthwise_conv_input_grad", g, w, spatial=spatial, **attrs), dtype)
+    _close(*both("depthwise_conv_kernel_grad", x, g, kernel_size=size, **attrs), dtype)
+
+
+@pytest.mark.parametrize("dtype", list(RTOL))
+def test_depthwise_source(dtype, both, sources, check_sources):
+    """The gradient of a kernel in one chunk and in several."""
+    r = np.random.RandomState(0)
+    for spatial in ((6, 5), (40, 30)):
+        attrs = {"strides": (1, 1), "dilation": (1, 1), "padding": "same"}
+        x, w, g = (r.rand(*s).astype(dtype) for s in ((1, *spatial, 3), (3, 3, 3, 2), (1, *spatial, 6)))
+        _close(*both("depthwise_conv", x, w, **attrs), dtype)
+        _close(*both("depthwise_conv_input_grad", g, w, spatial=spatial, **attrs), dtype)
+        _close(*both("depthwise_conv_kernel_grad", x, g, kernel_size=(3, 3), **attrs), dtype)
+    check_sources()
+
+
 @pytest.mark.parametrize("dtype", list(RTOL))
 def test_source(dtype, both, sources, check_sources):
     """All that convolutions compile: images of which the gradient sums in parts, strides, one to three dimensions."""

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
+from importlib import import_module
 from typing import Any
 
 Bind = Callable[..., Callable[[], Any]]
+
+#: Modules of this package, each with a table `KERNELS`.
+MODULES = (
+    "batch_norm",
+    "conv",
+    "depthwise",
+    "indexing",
+    "moving",
+    "pool",
+    "products",
+    "recurrent",
+)
 
 
 @cache
 def _table() -> dict[str, Bind]:
     from kcore.graph import all_ops
-    from kcore_backends_cupy.kernels import batch_norm, conv, indexing, moving, products, recurrent, reduce, single
+    from kcore_backends_cupy.kernels import reduce, single
     from kcore_backends_cupy.random_bits import random_mask, random_op
 
     table: dict[str, Bind] = {}
@@ -25,16 +38,10 @@ def _table() -> dict[str, Bind]:
         table[name] = partial(reduce.softmax, name=name)
     for name in ("random_uniform", "random_normal"):
         table[name] = partial(random_op, name=name)
-    return {
-        **table,
-        "random_mask": random_mask,
-        **moving.KERNELS,
-        **indexing.KERNELS,
-        **batch_norm.KERNELS,
-        **products.KERNELS,
-        **conv.KERNELS,
-        **recurrent.KERNELS,
-    }
+    table["random_mask"] = random_mask
+    for module in MODULES:
+        table |= import_module(f"{__name__}.{module}").KERNELS
+    return table
 
 
 def find_kernel(name: str) -> Bind | None:

@@ -120,20 +120,31 @@ class Patches:
         return first, second, f"({inside} ? k_load({p}, o.at + s.at) : 0)"
 
     def arguments(self, p: str) -> list[Argument]:
-        window = self.window
         found: list[Argument] = [(f"int {p}c", np.int32(self.array.shape[4]))]
-        for axis, v in enumerate("dhw"):
-            sizes = {
-                "l": self.array.shape[axis + 1],
-                "p": self.positions[axis],
-                "t": window.size[axis],
-                "j": window.stride[axis],
-                "b": window.before[axis],
-                "d": window.dilation[axis],
-            }
-            found += [(f"int {p}{name}{v}", np.int32(value)) for name, value in sizes.items()]
-        strides = (s // self.array.itemsize for s in self.array.strides)
-        return found + [(f"i64 {p}s{v}", np.int64(s)) for v, s in zip("ndhwc", strides, strict=True)]
+        found += geometry(p, self.window, self.array.shape[1:4], self.positions)
+        return found + image_strides(p, self.array)
+
+
+def geometry(p: str, window: Window, lengths: Triple, positions: Triple) -> list[Argument]:
+    """A window over an image as parameters, each for depth, rows and columns (d, h, w).
+
+    They are lengths of the image (l), positions of the window (p), taps (t), strides (j), padding before (b) and
+    dilation (d).
+    """
+    rows = {
+        "l": lengths,
+        "p": positions,
+        "t": window.size,
+        "j": window.stride,
+        "b": window.before,
+        "d": window.dilation,
+    }
+    return [(f"int {p}{name}{v}", np.int32(n)) for name, values in rows.items() for v, n in zip("dhw", values)]
+
+
+def image_strides(p: str, array: Any) -> list[Argument]:
+    """The strides of ``(batch, depth, rows, columns, channels)``, in elements, as parameters."""
+    return [(f"i64 {p}s{v}", np.int64(s // array.itemsize)) for v, s in zip("ndhwc", array.strides)]
 
 
 @dataclass(frozen=True)
