@@ -6,7 +6,9 @@ Lengths may be ``None`` (unknown); the answer is then ``None`` too. Public as ``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 from kcore import config
@@ -90,7 +92,61 @@ def positive_ints(value: Any, n: int, name: str, layer: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in values)
 
 
-def _is_size(value: Any, least: int) -> bool:
+def real_number(value: Any, name: str, layer: Any, least: float = -math.inf, most: float = math.inf) -> Any:
+    """A number that a user gave to a layer, as it is.
+
+    Args:
+        value: what the user gave.
+        name, layer: as in `positive_int`.
+        least, most: the smallest and largest allowed.
+
+    Raises:
+        ArgumentError: ``value`` is not a number, or not between the two.
+    """
+    plain = isinstance(value, Real) or getattr(value, "ndim", None) == 0
+    if plain and not isinstance(value, bool) and least <= value <= most:
+        return value
+    expected = "a number"
+    if most < math.inf:
+        expected += f" between {least:g} and {most:g}"
+    elif least > -math.inf:
+        expected += f", {least:g} or more"
+    raise ArgumentError(f"`{name}` of {_label(layer)} must be {expected}. Received: {value!r}")
+
+
+def whole_numbers(values: Any, name: str, layer: Any) -> tuple[int, ...]:
+    """Axes or sizes that a user gave to a layer, below 0 too, as a tuple of ints.
+
+    Args:
+        values: an int, or an iterable of ints.
+        name, layer: as in `positive_int`.
+
+    Raises:
+        ArgumentError: ``values`` is neither.
+    """
+    single = not isinstance(values, Iterable) or isinstance(values, str)
+    found = (values,) if single else tuple(values)
+    if all(_is_size(value, -math.inf) for value in found):
+        return tuple(int(value) for value in found)
+    raise ArgumentError(f"`{name}` of {_label(layer)} must be an int or a tuple of ints. Received: {values!r}")
+
+
+def whole_number(value: Any, name: str, layer: Any) -> int:
+    """An axis that a user gave to a layer, as an int.
+
+    Args:
+        value: what the user gave.
+        name, layer: as in `positive_int`.
+
+    Raises:
+        ArgumentError: ``value`` is not an int.
+    """
+    if not _is_size(value, -math.inf):
+        raise ArgumentError(f"`{name}` of {_label(layer)} must be an int. Received: {value!r}")
+    return int(value)
+
+
+def _is_size(value: Any, least: float) -> bool:
     whole = (isinstance(value, float) and value.is_integer()) or hasattr(value, "__index__")
     return whole and not isinstance(value, bool) and getattr(value, "ndim", 0) == 0 and value >= least
 

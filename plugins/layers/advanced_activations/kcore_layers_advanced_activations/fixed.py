@@ -7,6 +7,7 @@ from typing import Any
 from kcore import activations
 from kcore import backend as K
 from kcore.engine import Layer
+from kcore.shapes import real_number, whole_number
 
 
 class _Activation(Layer):
@@ -40,7 +41,7 @@ class LeakyReLU(_Activation):
 
     def __init__(self, alpha: float = 0.3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = K.cast_to_floatx(alpha)
+        self.alpha = K.cast_to_floatx(real_number(alpha, "alpha", self))
 
     def call(self, inputs: Any) -> Any:
         return K.relu(inputs, alpha=float(self.alpha))
@@ -61,7 +62,7 @@ class ELU(_Activation):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = K.cast_to_floatx(alpha)
+        self.alpha = K.cast_to_floatx(real_number(alpha, "alpha", self))
 
     def call(self, inputs: Any) -> Any:
         return K.elu(inputs, float(self.alpha))
@@ -81,7 +82,7 @@ class ThresholdedReLU(_Activation):
 
     def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.theta = K.cast_to_floatx(theta)
+        self.theta = K.cast_to_floatx(real_number(theta, "theta", self))
 
     def call(self, inputs: Any) -> Any:
         return inputs * K.cast(K.greater(inputs, float(self.theta)), K.dtype(inputs))
@@ -98,7 +99,7 @@ class Softmax(_Activation):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = whole_number(axis, "axis", self)
 
     def call(self, inputs: Any) -> Any:
         return activations.softmax(inputs, axis=self.axis)

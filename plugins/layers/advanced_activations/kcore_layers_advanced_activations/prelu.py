@@ -8,6 +8,7 @@ from kcore import backend as K
 from kcore import constraints, initializers, regularizers
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
+from kcore.shapes import whole_numbers
 
 
 class PReLU(Layer):
@@ -38,7 +39,7 @@ class PReLU(Layer):
         if shared_axes is None:
             self.shared_axes = None
         else:
-            self.shared_axes = list(shared_axes) if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+            self.shared_axes = list(whole_numbers(shared_axes, "shared_axes", self))
 
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])

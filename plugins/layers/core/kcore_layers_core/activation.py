@@ -6,6 +6,7 @@ from typing import Any
 
 from kcore import activations, regularizers
 from kcore.engine import Layer
+from kcore.shapes import real_number
 
 
 class Activation(Layer):
@@ -49,8 +50,8 @@ class ActivityRegularization(Layer):
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.l1 = l1
-        self.l2 = l2
+        self.l1 = real_number(l1, "l1", self)
+        self.l2 = real_number(l2, "l2", self)
         self.activity_regularizer = regularizers.L1L2(l1=l1, l2=l2)
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
-from kcore.shapes import check_noise_shape
+from kcore.shapes import check_noise_shape, real_number
 
 
 class Dropout(Layer):
@@ -32,7 +32,7 @@ class Dropout(Layer):
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.rate = min(1.0, max(0.0, rate))
+        self.rate = real_number(rate, "rate", self, 0, 1)
         self.noise_shape = noise_shape
         self.seed = seed
         self.supports_masking = True

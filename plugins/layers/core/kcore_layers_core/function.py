@@ -10,7 +10,7 @@ import numpy as np
 
 from kcore import backend as K
 from kcore.engine import Layer
-from kcore.errors import ShapeError
+from kcore.errors import ArgumentError, ShapeError
 from kcore.saving import function_config, function_from_config
 
 
@@ -40,6 +40,11 @@ class Lambda(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not callable(function):
+            raise ArgumentError(
+                f"`function` of layer {self.name} (Lambda) must be a function of tensors, such as K.square or "
+                f"lambda x: x * 2. Received: {function!r}"
+            )
         self.function = function
         self._function_takes_mask = _takes_mask(function)
         self.arguments = dict(arguments) if arguments else {}

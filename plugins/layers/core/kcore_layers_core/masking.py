@@ -6,6 +6,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.engine import Layer
+from kcore.shapes import real_number
 
 
 class Masking(Layer):
@@ -32,7 +33,7 @@ class Masking(Layer):
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.mask_value = mask_value
+        self.mask_value = real_number(mask_value, "mask_value", self)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return K.any(K.not_equal(inputs, self.mask_value), axis=-1)

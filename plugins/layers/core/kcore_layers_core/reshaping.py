@@ -9,7 +9,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
-from kcore.shapes import positive_int
+from kcore.shapes import positive_int, whole_numbers
 
 
 class Flatten(Layer):
@@ -73,7 +73,7 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
+        self.target_shape = whole_numbers(target_shape, "target_shape", self)
         if self.target_shape.count(-1) > 1:
             raise ShapeError(
                 f"Can only specify one unknown dimension (-1) in `target_shape`, given {self.target_shape}."

@@ -154,12 +154,10 @@ def test_dropout_by_argument_whatever_the_phase():
     np.testing.assert_array_equal(b, x)
 
 
-@pytest.mark.parametrize(("rate", "kept"), [(0.0, 0.0), (1.0, 1.0), (-3, 0.0), (7, 1.0)])
-def test_rates_at_and_beyond_the_limits(rate, kept):
-    layer = Dropout(rate)
-    assert layer.rate == kept
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_rates_at_the_limits(rate):
     x = np.ones((5, 5), "float32")
-    np.testing.assert_array_equal(computed(layer, x, training=True), x)  # as in Keras 2.1.6, for 1 too
+    np.testing.assert_array_equal(computed(Dropout(rate), x, training=True), x)  # as in Keras 2.1.6, for 1 too
 
 
 def test_two_dropouts_differ_and_seeds_repeat():

@@ -6,6 +6,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.errors import ShapeError
+from kcore.shapes import whole_number
 from kcore_layers_merge.base import Merge
 
 
@@ -18,7 +19,7 @@ class Concatenate(Merge):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = whole_number(axis, "axis", self)
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.engine import Layer
-from kcore.shapes import check_noise_shape
+from kcore.shapes import check_noise_shape, real_number
 
 
 class _Noise(Layer):
@@ -44,7 +44,7 @@ class GaussianNoise(_Noise):
 
     def __init__(self, stddev: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.stddev = stddev
+        self.stddev = real_number(stddev, "stddev", self, 0)
 
     @property
     def active(self) -> bool:
@@ -69,7 +69,7 @@ class GaussianDropout(_Noise):
 
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = rate
+        self.rate = real_number(rate, "rate", self, 0, 1)
 
     @property
     def active(self) -> bool:
@@ -106,7 +106,7 @@ class AlphaDropout(_Noise):
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = rate
+        self.rate = real_number(rate, "rate", self, 0, 1)
         self.noise_shape = noise_shape
         self.seed = seed
 

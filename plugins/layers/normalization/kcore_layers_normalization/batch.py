@@ -8,6 +8,7 @@ from kcore import backend as K
 from kcore import constraints, initializers, regularizers
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
+from kcore.shapes import real_number, whole_number
 
 
 class BatchNormalization(Layer):
@@ -48,9 +49,9 @@ class BatchNormalization(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.axis = axis
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.axis = whole_number(axis, "axis", self)
+        self.momentum = real_number(momentum, "momentum", self, 0, 1)
+        self.epsilon = real_number(epsilon, "epsilon", self, 0)
         self.center = center
         self.scale = scale
         self.beta_initializer = initializers.get(beta_initializer)

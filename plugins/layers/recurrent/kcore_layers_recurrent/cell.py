@@ -7,8 +7,8 @@ from typing import Any
 from kcore import activations
 from kcore import backend as K
 from kcore.engine import Layer
-from kcore.shapes import positive_int
-from kcore_layers_recurrent.support import clipped, dropout_masks, set_weight_settings, weight_config
+from kcore.shapes import positive_int, real_number
+from kcore_layers_recurrent.support import dropout_masks, set_weight_settings, weight_config
 
 WEIGHT_KEYS = (
     "kernel_initializer",
@@ -30,6 +30,8 @@ class Cell(Layer):
     """
 
     gates = 1
+    dropout: float
+    recurrent_dropout: float
     config_keys: tuple[str, ...] = ()
 
     def __init__(self, units: int, settings: dict[str, Any], **kwargs: Any) -> None:
@@ -41,8 +43,8 @@ class Cell(Layer):
                 setattr(self, key, activations.get(settings[key]))
         self.use_bias = settings["use_bias"]
         set_weight_settings(self, {key: settings[key] for key in WEIGHT_KEYS})
-        self.dropout = clipped(settings["dropout"])
-        self.recurrent_dropout = clipped(settings["recurrent_dropout"])
+        for rate in ("dropout", "recurrent_dropout"):
+            setattr(self, rate, real_number(settings[rate], rate, self, 0, 1))
         self.state_size: Any = self.units
         self.input_masks: list[Any] | None = None
         self.recurrent_masks: list[Any] | None = None

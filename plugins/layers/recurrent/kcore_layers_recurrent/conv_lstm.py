@@ -8,13 +8,20 @@ from kcore import activations, regularizers
 from kcore import backend as K
 from kcore.engine import Layer
 from kcore.saving.kernels import kernel_from_file
-from kcore.shapes import conv_output_length, normalize_data_format, normalize_padding, positive_int, positive_ints
+from kcore.shapes import (
+    conv_output_length,
+    normalize_data_format,
+    normalize_padding,
+    positive_int,
+    positive_ints,
+    real_number,
+)
 from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS
 from kcore_layers_recurrent.layouts import KERAS_1_LSTM, joined_gates
 from kcore_layers_recurrent.rnn import RNN
 from kcore_layers_recurrent.standard import CellSetting
-from kcore_layers_recurrent.support import clipped, dropout_masks, set_weight_settings, weight_config
+from kcore_layers_recurrent.support import dropout_masks, set_weight_settings, weight_config
 
 _CONV_KEYS = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
 _CELL_KEYS = (
@@ -67,8 +74,8 @@ class ConvLSTM2DCell(Layer):
         self.use_bias = use_bias
         self.unit_forget_bias = unit_forget_bias
         set_weight_settings(self, {key: settings[key] for key in WEIGHT_KEYS})
-        self.dropout = clipped(dropout)
-        self.recurrent_dropout = clipped(recurrent_dropout)
+        self.dropout = real_number(dropout, "dropout", self, 0, 1)
+        self.recurrent_dropout = real_number(recurrent_dropout, "recurrent_dropout", self, 0, 1)
         self.state_size = (self.filters, self.filters)
         self.input_masks: list[Any] | None = None
         self.recurrent_masks: list[Any] | None = None

@@ -10,7 +10,7 @@ from kcore.ops import recurrent
 from kcore_layers_recurrent.cell import WEIGHT_KEYS, Cell
 from kcore_layers_recurrent.layouts import KERAS_1_GRU, is_cudnn, joined_gates, plain_kernels
 from kcore_layers_recurrent.standard import CellSetting, StandardRNN, split_arguments
-from kcore_layers_recurrent.support import activation_name
+from kcore_layers_recurrent.support import activation_name, implementation_number
 
 
 class GRUCell(Cell):
@@ -63,7 +63,7 @@ class GRUCell(Cell):
     ) -> None:
         settings = dict(locals())
         super().__init__(units, settings, **kwargs)
-        self.implementation = implementation or 1
+        self.implementation = implementation_number(implementation, self)
         self.reset_after = reset_after
 
     @property

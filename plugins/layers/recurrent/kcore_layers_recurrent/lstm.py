@@ -10,7 +10,7 @@ from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS, Cell
 from kcore_layers_recurrent.layouts import KERAS_1_LSTM, is_cudnn, joined_gates, plain_kernels
 from kcore_layers_recurrent.standard import CellSetting, StandardRNN, split_arguments
-from kcore_layers_recurrent.support import activation_name
+from kcore_layers_recurrent.support import activation_name, implementation_number
 
 
 class LSTMCell(Cell):
@@ -63,7 +63,7 @@ class LSTMCell(Cell):
         settings = dict(locals())
         super().__init__(units, settings, **kwargs)
         self.unit_forget_bias = unit_forget_bias
-        self.implementation = implementation or 1
+        self.implementation = implementation_number(implementation, self)
         self.state_size = (units, units)
 
     def first_bias(self) -> Any:

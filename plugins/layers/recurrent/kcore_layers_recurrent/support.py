@@ -8,6 +8,7 @@ from typing import Any
 
 from kcore import activations, constraints, initializers, regularizers
 from kcore import backend as K
+from kcore.errors import ArgumentError
 from kcore.ops import recurrent
 
 _PARTS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
@@ -44,9 +45,11 @@ def weight_config(layer: Any, keys: tuple[str, ...]) -> dict[str, Any]:
     return config
 
 
-def clipped(rate: float) -> float:
-    """A drop-out rate within [0, 1]."""
-    return min(1.0, max(0.0, rate))
+def implementation_number(value: Any, layer: Any) -> int:
+    """The argument `implementation` of a layer: 1 or 2; 0, of earlier versions, stands for 1."""
+    if value in (0, 1, 2):
+        return int(value) or 1
+    raise ArgumentError(f"`implementation` of layer {layer.name} must be 1 or 2. Received: {value!r}")
 
 
 def dropout_masks(like: Any, rate: float, training: Any, count: int) -> list[Any] | None:
