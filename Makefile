@@ -62,9 +62,10 @@ wheels: $(STAMP)
 isolated: $(STAMP)
 	$(BIN)/python tools/isolated.py --jobs 2
 
-# Everything that needs a GPU, in one run; the table is written to benchmarks/gpu.md.
+# Everything that needs a GPU, in one run; the table is written to benchmarks/gpu.md. Further words: make gpu-check
+# ARGS="--data mnist.npz"; what they may be: .venv/bin/python tools/gpu_check.py --help
 gpu-check: $(STAMP)
-	$(BIN)/python tools/gpu_check.py
+	$(BIN)/python tools/gpu_check.py --install $(ARGS)
 
 check:
 	bash .ci/run

@@ -1,198 +1,355 @@
 """Everything of kcore that needs a GPU, in one run: `make gpu-check`.
 
-    python tools/gpu_check.py [--quick]
+    python tools/gpu_check.py [--install] [--data mnist.npz] [--torch-python P] [--jax-python P] [--only tests,speed]
 
-1. the tests of operations and layers on the GPU, against the expectations of the NumPy device;
-2. compute-sanitizer (memcheck, racecheck) over the operations' tests, where it is installed;
-3. the loss of the manual's MNIST network on the GPU beside the NumPy device's;
-4. milliseconds per training step beside PyTorch (eager, compiled) where it is installed.
+What is missing (CuPy, and PyTorch and JAX in environments of their own) is installed with `--install`, and named
+without it. The steps, each in processes of its own, so that one that fails or hangs takes nothing else with it:
 
-The results go to benchmarks/gpu.md. Exit status: 0 if everything passed, 1 if something failed, 2 without a GPU.
+    tests       all tests of operations and layers on the GPU, with the expectations of the NumPy device
+    sanitizer   compute-sanitizer's memcheck and racecheck over the tests of kernels
+    curve       the losses of the manual's MNIST network beside the NumPy device's, for three seeds
+    speed       the workloads of benchmarks/gpu/networks.py, with and without replay, beside PyTorch (eager and
+                compiled) and JAX; ResNet50 in TF32, too
+
+benchmarks/gpu.md is written after each step. `--rehearse` runs the same on a machine without a GPU: kernels on the
+host, peers on the CPU, everything tiny; it shows that the command works, and its figures mean nothing.
+
+Exit status: 0 if everything passed, 1 if something failed or could not be run, 2 without a GPU.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib.metadata
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "benchmarks" / "gpu.md"
-
-LOSSES = """
-import json, sys
-import numpy as np
-np.random.seed(1)
-from kcore import backend as K
-from kcore.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from kcore.models import Sequential
-x = np.random.rand(2048, 28, 28, 1).astype("float32")
-y = np.eye(10, dtype="float32")[(x[:, 10:18, 10:18].sum((1, 2, 3)) * 7).astype(int) % 10]
-model = Sequential([Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)), Conv2D(64, 3, activation="relu"),
-    MaxPooling2D(2), Dropout(0.25), Flatten(), Dense(128, activation="relu"), Dropout(0.5),
-    Dense(10, activation="softmax")])
-model.compile("adadelta", "categorical_crossentropy")
-history = model.fit(x, y, batch_size=128, epochs=3, verbose=0)
-print(json.dumps({"backend": K.backend(), "loss": history.history["loss"]}))
-"""
-
-STEPS = """
-import json, time
-import numpy as np
-from kcore import backend as K
-from kcore.layers import LSTM, Conv2D, Dense, Embedding, Flatten, MaxPooling2D
-from kcore.models import Sequential
-def timed(model, x, y, loss):
-    model.compile("adam", loss)
-    for _ in range(5): model.train_on_batch(x, y)
-    times = []
-    for _ in range(30):
-        start = time.perf_counter(); model.train_on_batch(x, y); times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times))
-r = np.random.RandomState(0)
-ten = np.eye(10, dtype="float32")[r.randint(0, 10, 128)]
-print(json.dumps({
-    "mlp": timed(Sequential([Dense(512, activation="relu", input_shape=(784,)), Dense(512, activation="relu"),
-        Dense(10, activation="softmax")]), r.rand(128, 784).astype("float32"), ten, "categorical_crossentropy"),
-    "cnn": timed(Sequential([Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)),
-        Conv2D(64, 3, activation="relu"), MaxPooling2D(2), Flatten(), Dense(128, activation="relu"),
-        Dense(10, activation="softmax")]), r.rand(128, 28, 28, 1).astype("float32"), ten, "categorical_crossentropy"),
-    "lstm": timed(Sequential([Embedding(20000, 128, input_length=80), LSTM(128), Dense(1, activation="sigmoid")]),
-        r.randint(0, 20000, (32, 80)), r.randint(0, 2, (32, 1)), "binary_crossentropy"),
-}))
-"""
-
-TORCH = """
-import json, sys, time
-import numpy as np, torch
-from torch import nn
-def timed(model, x, y, loss, compiled):
-    model = model.cuda(); x, y = x.cuda(), y.cuda()
-    optimizer = torch.optim.Adam(model.parameters())
-    run = torch.compile(model, mode="reduce-overhead") if compiled else model
-    def step():
-        optimizer.zero_grad(); value = loss(run(x), y); value.backward(); optimizer.step(); return value.item()
-    for _ in range(5): step()
-    times = []
-    for _ in range(30):
-        start = time.perf_counter(); step(); times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times))
-class Last(nn.Module):
-    def __init__(self):
-        super().__init__(); self.e = nn.Embedding(20000, 128); self.l = nn.LSTM(128, 128, batch_first=True)
-        self.d = nn.Linear(128, 1)
-    def forward(self, x): return self.d(self.l(self.e(x))[0][:, -1])
-found = {}
-for compiled in (False, True):
-    kind = "compiled" if compiled else "eager"
-    ten = torch.randint(0, 10, (128,))
-    found[f"mlp {kind}"] = timed(nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(),
-        nn.Linear(512, 10)), torch.rand(128, 784), ten, nn.CrossEntropyLoss(), compiled)
-    found[f"cnn {kind}"] = timed(nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(),
-        nn.MaxPool2d(2), nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10)),
-        torch.rand(128, 1, 28, 28), ten, nn.CrossEntropyLoss(), compiled)
-    found[f"lstm {kind}"] = timed(Last(), torch.randint(0, 20000, (32, 80)), torch.rand(32, 1),
-        nn.BCEWithLogitsLoss(), compiled)
-print(json.dumps(found))
-"""
+BENCH = ROOT / "benchmarks" / "gpu"
+PLUGIN = ROOT / "plugins" / "backends" / "cupy"
+TESTS = ("tests/ops", "tests/backend", "tests/runtime/test_scan.py", "plugins/layers", "plugins/backends/cupy/tests")
+KERNEL_TESTS = ("tests/ops/test_catalogue.py", "tests/ops/test_batch_norm.py", "tests/ops/test_conv.py",
+                "tests/ops/test_pool.py", "tests/ops/test_recurrent.py", "tests/ops/test_ctc.py",
+                "tests/runtime/test_scan.py")  # fmt: skip
+STEPS = ("tests", "sanitizer", "curve", "speed")
+WORKLOADS = ("mlp_small", "mlp_mnist", "cnn_mnist", "cnn_vgg", "cnn_text", "lstm_text", "bigru_tagger", "mobilenet",
+             "resnet50")  # fmt: skip
+COLUMNS = ("kcore", "kcore, no replay", "PyTorch eager", "PyTorch compiled", "JAX")
+HOUR = 3600
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="the operations' table only, no sanitizer")
-    args = parser.parse_args()
-    from kcore_backends_cupy import CupyDevice
+class Check(NamedTuple):
+    """A line of the report."""
 
-    reason = CupyDevice.explain()
-    if reason is not None:
-        print(f"gpu-check needs a GPU: {reason}", file=sys.stderr)
-        return 2
-    results = [_tests(args.quick), *([] if args.quick else _sanitizer()), _losses()]
-    table = _speed()
-    _write(results, table)
-    print(TARGET.read_text(encoding="utf-8"))
-    return 0 if all(ok for _, ok, _ in results) else 1
+    name: str
+    ok: bool
+    what: str
 
 
-def _run(command: list[str], backend: str = "cupy") -> tuple[bool, str]:
-    result = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "KCORE_BACKEND": backend}
-    )
-    print(result.stdout[-2000:], result.stderr[-2000:], sep="\n")
-    return result.returncode == 0, result.stdout
+class Result(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    ok: bool
+    out: str
+    err: str
+
+    def last_line(self) -> str:
+        """The last line of the output, or of the messages."""
+        lines = (self.out.strip() or self.err.strip()).splitlines()
+        return lines[-1] if lines else "no output"
+
+    def figures(self) -> Any:
+        """The last line of JSON in the output."""
+        return json.loads([line for line in self.out.splitlines() if line.startswith("{")][-1])
 
 
-def _pytest(*words: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-q", "--device=cupy", *words]
+class Run:
+    """One run of the command: where things run, and what was found so far."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.args = args
+        self.rehearse: bool = args.rehearse
+        self.checks: list[Check] = []
+        self.speed: dict[str, dict[str, str]] = {}
+        self.frameworks: dict[str, str] = {}
+        self.peers = {name: _peer(name, getattr(args, f"{name}_python")) for name in ("torch", "jax")}
+
+    # -- processes ---------------------------------------------------------------------------------------
+    def call(self, command: list[str], limit: float, backend: str = "cupy", **variables: str) -> Result:
+        """Run a command with kcore's backend and further variables."""
+        environment = {k: v for k, v in os.environ.items() if k != "KCORE_CUPY_EMULATE"}
+        environment |= {"KCORE_BACKEND": backend, **variables}
+        if self.rehearse:
+            environment["KCORE_CUPY_EMULATE"] = "1"
+        print(f"[{time.strftime('%H:%M:%S')}] {shlex.join(command)}", flush=True)
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment, timeout=limit
+            )
+        except subprocess.TimeoutExpired:
+            return Result(False, "", f"stopped after {limit:.0f} s")
+        except OSError as error:
+            return Result(False, "", str(error))
+        if done.returncode:
+            print(done.stdout[-3000:], done.stderr[-3000:], sep="\n", flush=True)
+        return Result(done.returncode == 0, done.stdout, done.stderr)
+
+    def pytest(self, *words: str) -> list[str]:
+        """The command that runs tests on the device."""
+        return [sys.executable, "-m", "pytest", "-q", f"--device={'emulated' if self.rehearse else 'cupy'}", *words]
+
+    # -- steps -------------------------------------------------------------------------------------------
+    def tests(self) -> Iterator[Check]:
+        """The tests of operations and layers."""
+        where = ("tests/ops/test_batch_norm.py",) if self.rehearse else TESTS
+        result = self.call(self.pytest(*where), 2 * HOUR)
+        failed = [line.split(" - ")[0] for line in result.out.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        yield Check("tests of operations and layers", result.ok, "; ".join([result.last_line(), *failed[:20]]))
+
+    def sanitizer(self) -> Iterator[Check]:
+        """memcheck and racecheck, without CuPy's pool, in which a read beyond an array would meet another array."""
+        program = _sanitizer()
+        for tool in ("memcheck", "racecheck"):
+            name = f"compute-sanitizer {tool}"
+            if program is None:
+                yield Check(name, False, "not installed: it comes with the CUDA toolkit (apt: cuda-sanitizer-12-9)")
+                continue
+            words = [program, "--tool", tool, "--error-exitcode", "9", "--target-processes", "all"]
+            result = self.call([*words, *self.pytest(*KERNEL_TESTS)], 3 * HOUR, KCORE_CUPY_POOL="0")
+            found = [line for line in (result.out + result.err).splitlines() if "ERROR SUMMARY" in line]
+            yield Check(name, result.ok, "; ".join([result.last_line(), *found[-1:]]))
+
+    def curve(self) -> Iterator[Check]:
+        """Losses of the MNIST network: the same network, data and random bits on both devices."""
+        words = [sys.executable, str(BENCH / "mnist_curve.py")]
+        words += ["--data", self.args.data] if self.args.data else []
+        words += ["--samples", "8", "--epochs", "1", "--seeds", "1,2"] if self.rehearse else []
+        found = {}
+        for backend in ("numpy", "cupy"):
+            result = self.call(words, HOUR, backend)
+            if not result.ok:
+                yield Check("losses of the MNIST network", False, f"failed on {backend}: {result.last_line()}")
+                return
+            found[backend] = result.figures()
+        yield compare_curves(found["numpy"], found["cupy"])
+
+    def compare_speed(self) -> Iterator[Check]:
+        """Milliseconds per training batch, workload by workload."""
+        for name in self.args.workloads.split(","):
+            self.measure(name, name, [])
+            if name == "resnet50":
+                self.measure(f"{name}, TF32", name, ["--tf32"])
+        failed = [f"{w}: {c}" for w, row in self.speed.items() for c, cell in row.items() if cell == "failed"]
+        missing = [f"{name}: {reason}" for name, (python, reason) in self.peers.items() if python is None]
+        yield Check("workloads", not failed and not missing, "; ".join([*failed, *missing]) or "all ran")
+
+    def measure(self, row: str, workload: str, more: list[str]) -> None:
+        """One row of the table."""
+        words = [workload, *more]
+        words += ["--samples", "4", "--batch", "2", "--epochs", "1"] if self.rehearse else []
+        cpu = ["--cpu"] if self.rehearse else []
+        ours = [sys.executable, str(BENCH / "kcore_worker.py"), *words]
+        cells = self.speed.setdefault(row, {})
+        self._cell(cells, "kcore", ours)
+        self._cell(cells, "kcore, no replay", ours, KCORE_CUPY_REPLAY="0")
+        for name, column, extra in (
+            ("torch", "PyTorch eager", []), ("torch", "PyTorch compiled", ["--compiled"]), ("jax", "JAX", []),
+        ):  # fmt: skip
+            python = self.peers[name][0]
+            if python is None:
+                cells[column] = "not installed"
+            else:
+                self._cell(cells, column, [python, str(BENCH / f"{name}_worker.py"), *words, *extra, *cpu])
+
+    def _cell(self, cells: dict[str, str], column: str, command: list[str], **variables: str) -> None:
+        result = self.call(command, HOUR / 2, **variables)
+        if not result.ok:
+            cells[column] = "failed"
+            return
+        figures = result.figures()
+        self.frameworks[column.split()[0].strip(",")] = f"{figures['framework']} on {figures['device']}"
+        cells[column] = f"{figures['ms']:.3f}"
+
+    # -- the report --------------------------------------------------------------------------------------
+    def write(self) -> None:
+        """benchmarks/gpu.md, as far as it is known."""
+        target = Path(self.args.target)
+        target.write_text("\n".join(self._lines()) + "\n", encoding="utf-8")
+
+    def _lines(self) -> Iterator[str]:
+        yield "# On a GPU"
+        yield ""
+        if self.rehearse:
+            yield "**A rehearsal without a GPU: the figures mean nothing.**\n"
+        yield f"`{shlex.join(['python', 'tools/gpu_check.py', *sys.argv[1:]])}`, {time.strftime('%Y-%m-%d')}"
+        yield ""
+        for name, value in {**_machine(), **self.frameworks}.items():
+            yield f"- {name}: {value}"
+        yield "\n| check | result | |\n|---|---|---|"
+        for check in self.checks:
+            yield f"| {check.name} | {'passed' if check.ok else 'FAILED'} | {check.what} |"
+        if self.speed:
+            yield "\nMilliseconds per training batch (median epoch of three; data as each framework's users give them:"
+            yield "kcore's `fit` from arrays of the host, the peers' on the card), float32 unless the row says TF32.\n"
+            yield "| workload | " + " | ".join(COLUMNS) + " | replay | ahead of PyTorch compiled |"
+            yield "|---" * (len(COLUMNS) + 3) + "|"
+            for name, cells in self.speed.items():
+                shown = [cells.get(c, "") for c in COLUMNS]
+                ratios = [_ratio(cells, c, "kcore") for c in ("kcore, no replay", "PyTorch compiled")]
+                yield f"| {name} | " + " | ".join([*shown, *ratios]) + " |"
+            yield "\nPyTorch's LSTM and GRU have sigmoid gates (its fused kernels know no others), those of kcore and"
+            yield "JAX the hard sigmoid that the manual has as its default."
 
 
-def _tests(quick: bool) -> tuple[str, bool, str]:
-    where = ["tests/ops/test_catalogue.py"] if quick else ["tests/ops", "tests/backend", "plugins/layers"]
-    ok, text = _run(_pytest(*where))
-    return "tests of operations and layers", ok, text.strip().splitlines()[-1] if text.strip() else "no output"
+def compare_curves(numpy: dict[str, Any], cupy: dict[str, Any]) -> Check:
+    """Whether two sets of loss curves agree within noise: the means of the seeds differ by no more than the seeds do
+    among each other (and 1 %), and the first epoch of each seed, which began with equal weights, by less than 5 %."""
+    ok, shown = True, []
+    for ours, theirs in zip(zip(*cupy["losses"]), zip(*numpy["losses"])):
+        mean, wanted = sum(ours) / len(ours), sum(theirs) / len(theirs)
+        ok = ok and abs(mean - wanted) <= max(theirs) - min(theirs) + 0.01 * wanted
+        shown.append(f"{mean:.4f} ({wanted:.4f})")
+    for ours, theirs in zip(cupy["losses"], numpy["losses"]):
+        ok = ok and abs(ours[0] - theirs[0]) <= 0.05 * theirs[0]
+    accuracy = [f"{sum(d['accuracy']) / len(d['accuracy']):.2%}" for d in (cupy, numpy)]
+    text = f"{cupy['data']}, cupy (numpy): {', '.join(shown)}; test accuracy {accuracy[0]} ({accuracy[1]})"
+    return Check("losses of the MNIST network", ok, text)
 
 
-def _sanitizer() -> list[tuple[str, bool, str]]:
-    program = shutil.which("compute-sanitizer")
-    if program is None:
-        return [("compute-sanitizer", False, "not installed: it comes with the CUDA toolkit")]
-    found = []
-    for tool in ("memcheck", "racecheck"):
-        ok, text = _run([program, "--tool", tool, "--error-exitcode", "9", *_pytest("tests/ops/test_catalogue.py")])
-        found.append((f"compute-sanitizer {tool}", ok, text.strip().splitlines()[-1] if text.strip() else ""))
+def _ratio(cells: dict[str, str], above: str, below: str) -> str:
+    try:
+        return f"{float(cells[above]) / float(cells[below]):.2f}"
+    except (KeyError, ValueError):
+        return ""
+
+
+def _sanitizer() -> str | None:
+    found = shutil.which("compute-sanitizer")
+    for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda"):
+        path = Path(home or "/nowhere") / "bin" / "compute-sanitizer"
+        found = found or (str(path) if path.exists() else None)
     return found
 
 
-def _losses() -> tuple[str, bool, str]:
-    losses = {}
-    for backend in ("cupy", "numpy"):
-        ok, text = _run([sys.executable, "-c", LOSSES], backend)
-        if not ok:
-            return "MNIST network's loss", False, f"failed on {backend}"
-        losses[backend] = json.loads(text.strip().splitlines()[-1])["loss"]
-    close = all(abs(a - b) <= 0.05 * abs(b) for a, b in zip(losses["cupy"], losses["numpy"]))
-    shown = "; ".join(f"{name} {', '.join(f'{v:.4f}' for v in values)}" for name, values in losses.items())
-    return "MNIST network's loss, epoch by epoch", close, shown
+def _machine() -> dict[str, str]:
+    """The card, its driver, and the versions of the libraries."""
+    found = {}
+    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total,power.limit", "--format=csv,noheader"]
+    if shutil.which(query[0]):
+        found["card, driver, memory, power limit"] = subprocess.run(
+            query, capture_output=True, text=True, check=False
+        ).stdout.strip().replace("\n", "; ")  # fmt: skip
+    from kcore_backends_cupy.availability import driver_cuda
+
+    cuda = driver_cuda()
+    found["CUDA of the driver"] = "none" if cuda is None else f"{cuda[0]}.{cuda[1]}"
+    wanted = ("cupy-", "nvidia-cudnn", "nvidia-cublas", "nvidia-cuda-nvrtc", "numpy")
+    names = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+    found["libraries"] = ", ".join(f"{n} {v}" for n, v in sorted(names.items()) if n and n.startswith(wanted))
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found["commit"] = commit.stdout.strip()[:12] or "unknown"
+    return found
 
 
-def _speed() -> dict[str, float]:
-    table: dict[str, float] = {}
-    ok, text = _run([sys.executable, "-c", STEPS])
-    if ok:
-        table |= {f"{name} kcore": value for name, value in json.loads(text.strip().splitlines()[-1]).items()}
-    if importlib.util.find_spec("torch") is not None:
-        ok, text = _run([sys.executable, "-c", TORCH])
-        if ok:
-            table |= {f"{name} (PyTorch)": v for name, v in json.loads(text.strip().splitlines()[-1]).items()}
-    return table
+# -- what must be there ----------------------------------------------------------------------------------
 
 
-def _write(results: list[tuple[str, bool, str]], table: dict[str, float]) -> None:
-    import cupy
+def _peer(name: str, given: str | None) -> tuple[str | None, str]:
+    """The interpreter that has a framework, or None and what to do."""
+    own = ROOT / ".venv" / f"peer-{name}" / "bin" / "python"
+    for python in [given] if given else [str(own), sys.executable]:
+        probe = [str(python), "-c", f"import {name}" + (", optax" if name == "jax" else "")]
+        try:
+            if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+                return str(python), ""
+        except OSError:
+            continue
+    return None, f"not found in {given or sys.executable}: run with --install, or give --{name}-python"
 
-    properties = cupy.cuda.runtime.getDeviceProperties(0)
-    lines = [
-        "# On a GPU",
-        "",
-        f"`make gpu-check`, {time.strftime('%Y-%m-%d')}, {properties['name'].decode()}, CuPy {cupy.__version__}.",
-        "",
-        "| check | result | |",
-        "|---|---|---|",
-        *(f"| {name} | {'passed' if ok else 'FAILED'} | {what} |" for name, ok, what in results),
-        "",
-        "Milliseconds per training step, data on the host, median of 30:",
-        "",
-        "| workload | ms |",
-        "|---|---|",
-        *(f"| {name} | {value:.3f} |" for name, value in sorted(table.items())),
-    ]
-    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+def install(wanted_extra: str) -> None:
+    """CuPy into this environment, the peers into environments of their own."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation"]
+    subprocess.run([*pip, "-e", f"{PLUGIN}[{wanted_extra},test]"], cwd=ROOT, check=True)
+    for name, packages in {"torch": ["torch", "numpy"], "jax": [f"jax[{wanted_extra}]", "optax"]}.items():
+        if _peer(name, None)[0] is None:
+            folder = ROOT / ".venv" / f"peer-{name}"
+            subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+            command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages]
+            if subprocess.run(command, check=False).returncode:
+                print(f"{name} could not be installed; its columns will be missing", file=sys.stderr)
+
+
+def _ready(args: argparse.Namespace) -> str | None:
+    """Why there is nothing to check here; installs what is missing if it was asked to."""
+    from kcore_backends_cupy import CupyDevice
+    from kcore_backends_cupy.availability import driver_cuda
+
+    cuda = driver_cuda()
+    if cuda is not None and args.install:
+        install("cuda13" if cuda[0] >= 13 else "cuda12")
+    # In a new process: what was just installed is not seen by this one.
+    code = "from kcore_backends_cupy import CupyDevice as D; import sys; sys.exit(D.explain())"
+    environment = {k: v for k, v in os.environ.items() if k != "KCORE_CUPY_EMULATE"}
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    if asked.returncode == 0:
+        return None
+    reason = asked.stderr.strip() or CupyDevice.explain()
+    return f"{reason}{'' if args.install or cuda is None else '. With --install this command installs it'}"
+
+
+def parse(words: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--install", action="store_true", help="install CuPy here, PyTorch and JAX beside")
+    parser.add_argument("--data", help="mnist.npz, for the loss curve; else the one in kcore's cache, else the digits")
+    parser.add_argument("--torch-python", help="Python of an environment with PyTorch")
+    parser.add_argument("--jax-python", help="Python of an environment with JAX and Optax")
+    parser.add_argument("--only", default=",".join(STEPS), help="some of: %(default)s")
+    parser.add_argument("--workloads", default=",".join(WORKLOADS), help="for the step speed; some of: %(default)s")
+    parser.add_argument("--target", default=str(ROOT / "benchmarks" / "gpu.md"), help="the file that is written")
+    parser.add_argument("--rehearse", action="store_true", help="without a GPU, tiny; needs g++ and --target")
+    args = parser.parse_args(words)
+    for option, known in (("only", STEPS), ("workloads", WORKLOADS)):
+        unknown = set(getattr(args, option).split(",")) - set(known)
+        if unknown:
+            parser.error(f"--{option} takes {', '.join(known)}; got {', '.join(sorted(unknown))}")
+    if args.rehearse and Path(args.target).resolve() == ROOT / "benchmarks" / "gpu.md":
+        parser.error("--rehearse needs --target, a file of its own: its figures are none")
+    return args
+
+
+def main(words: list[str] | None = None) -> int:
+    args = parse(words)
+    if not args.rehearse:
+        reason = _ready(args)
+        if reason is not None:
+            print(f"gpu-check needs a GPU: {reason}", file=sys.stderr)
+            return 2
+    run = Run(args)
+    steps: dict[str, Callable[[], Iterator[Check]]] = {
+        "tests": run.tests, "sanitizer": run.sanitizer, "curve": run.curve, "speed": run.compare_speed,
+    }  # fmt: skip
+    for name, (python, reason) in run.peers.items():
+        print(f"{name}: {python or reason}")
+    for name in args.only.split(","):
+        try:
+            for check in steps[name]():
+                run.checks.append(check)
+                run.write()
+        except Exception as error:  # the other steps are worth their hours all the same
+            run.checks.append(Check(name, False, f"{type(error).__name__}: {error}"))
+        run.write()
+    print(Path(args.target).read_text(encoding="utf-8"))
+    return 0 if all(check.ok for check in run.checks) else 1
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the graphs. A graph keeps no memory alive: launches hold their arrays, and the g
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from kcore_backends_cupy.launch import Launch, flat
 
 SHORTEST = 2  # launches that are worth a graph
+REPLAY = "KCORE_CUPY_REPLAY"  # 0: every launch is made by itself, for measurements and for looking into a fault
 
 _capturing = threading.Lock()  # CUDA captures for one thread at a time
 
@@ -60,8 +62,10 @@ def arrange(device: Any, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, 
     row: list[Launch] = []
     start = 0
 
+    replay = os.environ.get(REPLAY, "1") != "0"
+
     def close() -> None:
-        if len(row) >= SHORTEST:
+        if replay and len(row) >= SHORTEST:
             result.append((start, Segment(device, row)))
         else:
             result.extend((start, _single(x)) for x in row)

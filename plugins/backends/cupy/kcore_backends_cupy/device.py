@@ -42,6 +42,8 @@ class CupyDevice(Device):
             import cupy
 
             self.xp = cupy
+            if os.environ.get("KCORE_CUPY_POOL") == "0":  # each array by itself, so that memcheck sees its end
+                cupy.cuda.set_allocator(None)
         self.number = _chosen(int(self.xp.cuda.runtime.getDeviceCount()))
         if not availability.emulating():
             self.xp.cuda.Device(self.number).use()

@@ -16,7 +16,8 @@ def choose(monkeypatch, tmp_path):
 
     def chosen(kcore=None, cupy=None):
         for name, value in (("KCORE_TF32", kcore), ("CUPY_TF32", cupy)):
-            monkeypatch.delenv(name, raising=False)
+            monkeypatch.setenv(name, "")  # so that what the test leaves is undone
+            monkeypatch.delenv(name)
             if value is not None:
                 monkeypatch.setenv(name, value)
         config.reload()

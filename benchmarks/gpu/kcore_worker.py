@@ -1,0 +1,64 @@
+"""Milliseconds for a training batch of `fit` in kcore; the device is that of KCORE_BACKEND."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+import numpy as np
+from networks import Options, Workload, options, report
+
+
+def build(workload: Workload, name: str) -> Any:
+    """The compiled model."""
+    from kcore import layers as L
+    from kcore.models import Sequential
+
+    if name == "resnet50":
+        return importlib.import_module("kcore.applications.resnet50").ResNet50(weights=None)
+    made = {
+        "dense": lambda units, activation: L.Dense(units, activation=activation),
+        "dropout": L.Dropout,
+        "relu": lambda: L.Activation("relu"),
+        "flatten": L.Flatten,
+        "batch_norm": L.BatchNormalization,
+        "conv2d": lambda f, k, s, padding, act: L.Conv2D(f, k, strides=s, padding=padding, activation=act),
+        "depthwise": lambda k, s: L.DepthwiseConv2D(k, strides=s, padding="same"),
+        "pool2d": lambda: L.MaxPooling2D(2),
+        "global_average2d": L.GlobalAveragePooling2D,
+        "embedding": L.Embedding,
+        "conv1d": lambda filters, k, act: L.Conv1D(filters, k, activation=act),
+        "global_max1d": L.GlobalMaxPooling1D,
+        "lstm": L.LSTM,
+        "bigru": lambda units: L.Bidirectional(L.GRU(units, return_sequences=True)),
+    }
+    model = Sequential([L.InputLayer(workload.shape, dtype="int32" if workload.words else None)])
+    for kind, *args in workload.layers:
+        model.add(made[kind](*args))
+    model.add(L.Activation("sigmoid" if workload.classes == 1 else "softmax"))
+    return model
+
+
+def main(asked: Options) -> None:
+    if asked.tf32:
+        os.environ["KCORE_TF32"] = "1"
+    np.random.seed(0)
+    import kcore
+    from kcore import backend as K
+    from kcore import optimizers
+
+    model = build(asked.workload, asked.name)
+    optimizer = asked.workload.optimizer
+    chosen = optimizers.SGD(momentum=0.9, nesterov=True) if optimizer == "nesterov" else optimizer
+    model.compile(chosen, "binary_crossentropy" if asked.workload.classes == 1 else "categorical_crossentropy")
+    x, y = asked.workload.data(asked.samples)
+
+    def epoch() -> float:
+        return float(model.fit(x, y, batch_size=asked.batch, epochs=1, verbose=0).history["loss"][0])
+
+    report(asked, epoch, framework=f"kcore {kcore.__version__}", device=K.backend(), parameters=model.count_params())
+
+
+if __name__ == "__main__":
+    main(options(__doc__))
