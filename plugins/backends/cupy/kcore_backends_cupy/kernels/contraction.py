@@ -46,7 +46,7 @@ def contract(ctx: Any, out: Result, a: Operand, b: Matrix, sizes: tuple[int, int
     if parts == 1:
         return _launch(ctx, out, a, b, sizes, batch, micro, 1)
     acc = {"float16": "float32", "bool": "int32"}.get(dtype, dtype)
-    partial = ctx.scratch((parts, count, m, n), acc)
+    partial = ctx.private_scratch("parts of products", (parts, count, m, n), acc)
     rows = Result(partial, flat_axis(m, n), flat_axis(n, 1), (batch[1] * m * n, m * n))
     first = _launch(ctx, rows, a, b, sizes, batch, micro, parts)
     return Launches([first, _sum_parts(ctx, out, partial, sizes, batch)])

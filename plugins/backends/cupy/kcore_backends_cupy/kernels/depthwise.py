@@ -30,9 +30,8 @@ def depthwise_conv(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], An
         f"result = k_fma(k_load(x, {at('x', channel='source')}), "
         f"k_load(v, {_TAP} + source * vsw + c % multiplier * vsc), result);"
     )
-    return sweep_launch(
-        ctx, "depthwise_conv", body, y, Sweep(window, x.shape[1:4], y.shape[1:4]), _multiplier(w), x=x, v=w
-    )
+    sweep = Sweep(window, x.shape[1:4], y.shape[1:4])
+    return sweep_launch(ctx, "depthwise_conv", body, y, sweep, numbers=_multiplier(w), x=x, v=w)
 
 
 def depthwise_conv_input_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
@@ -44,7 +43,7 @@ def depthwise_conv_input_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Call
         f"k_load(v, {_TAP} + c * vsw + m * vsc), result);"
     )
     sweep = Sweep(window, out.shape[1:4], g.shape[1:4])
-    return sweep_launch(ctx, "depthwise_conv_input_grad", body, out, sweep, _multiplier(w), g=g, v=w)
+    return sweep_launch(ctx, "depthwise_conv_input_grad", body, out, sweep, numbers=_multiplier(w), g=g, v=w)
 
 
 def _multiplier(w: Any) -> list[Argument]:

@@ -8,37 +8,42 @@ from typing import Any
 
 from kcore.runtime.windows import attrs_window, expand
 from kcore_backends_cupy.kernels.windowed import Sweep, at, looks, meets, sweep_launch
-from kcore_backends_cupy.launch import Launches
+from kcore_backends_cupy.prelude import C_TYPES
 
 # The number of real inputs under a position.
 _COUNT = "int count = " + " * ".join(
     f"k_max<int>(k_min<int>(z{v} * kj{v} - kb{v} + kt{v}, kl{v}) - k_max<int>(z{v} * kj{v} - kb{v}, 0), 1)"
     for v in "dhw"
 )
-# The tap of the first maximum of a window; none where it is not a number.
-_FIRST = "int first = -1; " + looks(f"if (first < 0 && k_load(x, {at('x')}) == k_load(y, {at('y', '')})) first = t;")
+# The maximum under a position, and its winner: the number of the first tap that has it.
+_BEST = "int winner = -1; {real} best = -K_INF; " + looks(
+    f"auto v = k_load(x, {at('x')}); if (winner < 0 || v > best) winner = t; best = k_max(best, v);"
+)
 
 
 def max_pool(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
-    x = expand(ins[0])
-    body = "result = -K_INF; " + looks(f"result = k_max(result, k_load(x, {at('x')}));")
-    return sweep_launch(ctx, "max_pool", body, outs[0], _sweep(attrs, x, expand(outs[0])), x=x)
+    (y, winner), x = outs, expand(ins[0])
+    best = _BEST.replace("{real}", C_TYPES[str(x.dtype)][1])
+    out = winner if y is None else y
+    sweep = _sweep(attrs, x, expand(out))
+    if y is None or winner is None:
+        body = f"{best} result = {'winner' if y is None else 'best'};"
+        return sweep_launch(ctx, "max_pool", body, out, sweep, x=x)
+    winner = expand(winner)
+    body = f"{best} result = best; k_store(winners, {at('winners', '')}, winner);"
+    return sweep_launch(ctx, "max_pool", body, y, sweep, written={"winners": winner}, x=x)
 
 
 def max_pool_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
-    """The first maximum of each window is looked up once; then each input adds up what its windows give it."""
-    x, y, g = (expand(a) for a in ins)
-    sweep = _sweep(attrs, x, y)
-    first = ctx.scratch(y.shape, "int32")
-    look_up = sweep_launch(ctx, "first_maximum", _FIRST + " result = first;", first, sweep, x=x, y=y)
-    body = meets(f"if (first[{at('first')}] == t) result += k_load(g, {at('g')});")
-    return Launches([look_up, sweep_launch(ctx, "max_pool_grad", body, outs[0], sweep, first=first, g=g)])
+    (winner, g), out = (expand(a) for a in ins[:2]), expand(outs[0])
+    body = meets(f"if (winner[{at('winner')}] == t) result += k_load(g, {at('g')});")
+    return sweep_launch(ctx, "max_pool_grad", body, out, _sweep(attrs, out, g), winner=winner, g=g)
 
 
 def max_pool_gather(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
-    x, y, u = (expand(a) for a in ins)
-    body = f"{_FIRST} " + looks(f"if (t == first) result = k_load(u, {at('u')});")
-    return sweep_launch(ctx, "max_pool_gather", body, outs[0], _sweep(attrs, x, y), x=x, y=y, u=u)
+    winner, u = (expand(a) for a in ins)
+    body = f"int first = winner[{at('winner', '')}]; " + looks(f"if (t == first) result = k_load(u, {at('u')});")
+    return sweep_launch(ctx, "max_pool_gather", body, outs[0], _sweep(attrs, u, winner), winner=winner, u=u)
 
 
 def avg_pool(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:

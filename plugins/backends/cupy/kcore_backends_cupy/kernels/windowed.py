@@ -6,7 +6,7 @@ are. `looks` gathers the taps under a position of the window, `meets` the positi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,8 +62,9 @@ def at(p: str, here: str = "z", channel: str = "c") -> str:
 
 
 def sweep_launch(
-    ctx: Any, name: str, body: str, out: Any, sweep: Sweep, numbers: Sequence[Argument] = (), **arrays: Any
-) -> Any:
+    ctx: Any, name: str, body: str, out: Any, sweep: Sweep, *, numbers: Sequence[Argument] = (),
+    written: Mapping[str, Any] | None = None, **read: Any,
+) -> Any:  # fmt: skip
     """The launch whose threads set `result`, for every ``(image, d, h, w, c)`` of `out`.
 
     Args:
@@ -73,17 +74,18 @@ def sweep_launch(
         out: the image to be computed.
         sweep: the window.
         numbers: further parameters.
-        arrays: images, and kernels of convolutions, by the names under which the body reads them.
+        written: further images to be computed, by the names under which the body writes them.
+        read: images, and kernels of convolutions, by the names under which the body reads them.
     """
     out = expand(out)
     if not out.size:
         return Launches([])
-    every = {"out": out, **arrays}
+    every = {"out": out, **(written or {}), **read}
     strides = [a for p, array in every.items() for a in image_strides(p, array)]
     extra = [*numbers, *geometry("k", *sweep), *strides]
     extra += [(f"int o{v}", np.int32(n)) for v, n in zip("dhwc", out.shape[1:], strict=True)]
-    memory, register = C_TYPES[str(out.dtype)]
-    pointers = "".join(f", const {C_TYPES[str(a.dtype)][0]}* {p}" for p, a in arrays.items())
+    register = C_TYPES[str(out.dtype)][1]
+    pointers = [f"{'const ' if p in read else ''}{C_TYPES[str(a.dtype)][0]}* {p}" for p, a in every.items()]
     index = "u32" if out.size < SMALL else "u64"
     text = f"""
     {index} r = i;
@@ -94,5 +96,5 @@ def sweep_launch(
     {register} result = 0;
     {body}
     k_store(out, {at("out", "")}, result);"""
-    source = grid_stride(name, f"{memory}* out{pointers}{names(extra)}", text)
+    source = grid_stride(name, f"{', '.join(pointers)}{names(extra)}", text)
     return each(ctx.xp, source, name, out.size, [*every.values(), *(v for _, v in extra)])
