@@ -6,15 +6,12 @@ stopped. The host keeps a copy, and writes the count only where something else h
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from kcore.graph import get_op
 from kcore.ops.random import WORDS_PER_BLOCK, RandomStream
 from kcore_backends_cupy.launch import Launch, Launches, compile_kernel, each, grid_stride
-from kcore_backends_cupy.prelude import C_TYPES
 
 _SET = """
 extern "C" __global__ void set_counter(u64* counter, u64 value) { *counter = value; }
@@ -79,40 +76,3 @@ def fresh_bits(ctx: Any, stream: RandomStream, words: int) -> Any:
     out = ctx.device.empty((max(words, 1),), "uint64")
     Draw(ctx, stream, words).bits(out)()
     return out[:words]
-
-
-def random_mask(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
-    """`value` with probability `keep`, else 0: sixteen elements from each block of bits."""
-    out = outs[0]
-    if not out.size:
-        return Launches([])
-    dtype = str(out.dtype)
-    source = grid_stride(
-        "mask",
-        f"u64 seed, const u64* counter, {C_TYPES[dtype][0]}* out, i64 size, u32 threshold, double value",
-        """
-    u64 block[4];
-    k_philox(seed, *counter + i, block);
-    for (int k = 0; k < 16; ++k) {
-      u32 bits = (u32)(block[k / 4] >> (16 * (k % 4))) & 0xffffu;
-      if (16 * i + k < size) k_store(out, 16 * i + k, bits < threshold ? value : 0.0);
-    }""",
-    )
-    threshold = np.uint32(round(attrs["keep"] * 65536))
-    draw = Draw(ctx, attrs["stream"], -(-out.size // 4))
-    return draw.per_block(source, "mask", [out, np.int64(out.size), threshold, np.float64(attrs["value"])])
-
-
-def random_op(ctx: Any, outs: Any, ins: Any, attrs: Any, name: str) -> Callable[[], Any]:
-    """Bits by a launch, turned into numbers by the operation itself."""
-    op: Any = get_op(name)
-    out = outs[0]
-    words = op.words(out.size, attrs)
-    if not words:
-        return Launches([])
-    bits = ctx.device.empty((words,), "uint64")
-
-    def fill() -> None:
-        op.fill(ctx.xp, out, bits, attrs)
-
-    return Launches([*Draw(ctx, attrs["stream"], words).bits(bits).calls, fill])

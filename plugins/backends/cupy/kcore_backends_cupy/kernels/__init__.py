@@ -11,14 +11,19 @@ Bind = Callable[..., Callable[[], Any]]
 
 #: Modules of this package, each with a table `KERNELS`.
 MODULES = (
+    "added_rows",
     "batch_norm",
     "conv",
+    "cumulative",
     "depthwise",
+    "draws",
     "indexing",
     "moving",
     "pool",
+    "positions",
     "products",
     "recurrent",
+    "softmax",
 )
 
 
@@ -26,7 +31,6 @@ MODULES = (
 def _table() -> dict[str, Bind]:
     from kcore.graph import all_ops
     from kcore_backends_cupy.kernels import reduce, single
-    from kcore_backends_cupy.random_bits import random_mask, random_op
 
     table: dict[str, Bind] = {}
     for name, op in all_ops().items():
@@ -34,11 +38,6 @@ def _table() -> dict[str, Bind]:
             table[name] = partial(single.elementwise, name=name)
     for name in ("sum", "mean", "prod", "max", "min", "all", "any"):
         table[name] = partial(reduce.reduction, name=name)
-    for name in ("softmax", "log_softmax"):
-        table[name] = partial(reduce.softmax, name=name)
-    for name in ("random_uniform", "random_normal"):
-        table[name] = partial(random_op, name=name)
-    table["random_mask"] = random_mask
     for module in MODULES:
         table |= import_module(f"{__name__}.{module}").KERNELS
     return table

@@ -1,4 +1,4 @@
-"""Reductions and softmax: the threads of a block share the elements of a result, and meet in shared memory.
+"""Reductions: the threads of a block share the elements of a result, and meet in shared memory.
 
 Where neighbouring results have neighbouring elements (sums over rows), 32 threads stand side by side along the results,
 so that they read whole lines of memory. A long reduction to few results is cut into parts, whose results a second
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kcore.graph import get_op
-from kcore_backends_cupy.kernels.moving import dense
+from kcore_backends_cupy.kernels.moving import copy_launch
 from kcore_backends_cupy.launch import Launch, Launches, compile_kernel
 from kcore_backends_cupy.layout import collapse, element_strides
 from kcore_backends_cupy.prelude import C_TYPES
@@ -118,8 +118,11 @@ extern "C" __global__ void reduce(const in_t* in, out_t* out, i64 results, i64 t
 def reduction(ctx: Any, outs: Any, ins: Any, attrs: Any, name: str) -> Callable[[], Any]:
     (out,), (x,) = outs, ins
     found = kept_and_reduced(x, attrs["axes"]) if x.size else None
-    if found is None or not out.flags.c_contiguous:
+    if found is None and (not x.size or x.flags.c_contiguous):
         return get_op(name).bind(ctx, outs, ins, attrs)
+    if found is None:  # too many axes, in too many directions
+        whole = ctx.scratch(x.shape, str(x.dtype))
+        return Launches([copy_launch(ctx.xp, whole, x), reduction(ctx, outs, [whole], attrs, name)])
     results, count, numbers, inner_kept, inner_reduced = found
     given, target = str(x.dtype), str(out.dtype)
     acc = _accumulator(name, given, target)
@@ -139,47 +142,3 @@ def reduction(ctx: Any, outs: Any, ins: Any, attrs: Any, name: str) -> Callable[
     numbers = [np.int64(v) for v in (1, results, 0, 0, 1, PARTS, 1, PARTS, 0, 0, results)]
     args = [partial, out, np.int64(results), np.int64(count), *numbers]
     return Launches([start, Launch(compile_kernel(ctx.xp, second, "reduce"), (results,), (1, PARTS), args)])
-
-
-_ROWS = """
-__device__ inline acc_t k_across(acc_t v, acc_t* shared, bool largest) {{
-  __syncthreads();
-  shared[threadIdx.x] = v;
-  for (int half = blockDim.x / 2; half; half /= 2) {{
-    __syncthreads();
-    if (threadIdx.x < half) {{
-      acc_t a = shared[threadIdx.x], b = shared[threadIdx.x + half];
-      shared[threadIdx.x] = largest ? k_max<acc_t>(a, b) : a + b;
-    }}
-  }}
-  __syncthreads();
-  return shared[0];
-}}
-extern "C" __global__ void softmax(const {memory}* x, {memory}* out, i64 classes) {{
-  __shared__ acc_t shared[128];
-  i64 row = blockIdx.x * classes;
-  acc_t top = k_load(x, row), sum = 0;
-  for (i64 k = threadIdx.x; k < classes; k += blockDim.x) top = k_max<acc_t>(top, k_load(x, row + k));
-  top = k_across(top, shared, true);
-  for (i64 k = threadIdx.x; k < classes; k += blockDim.x) sum += k_exp((acc_t)k_load(x, row + k) - top);
-  sum = k_across(sum, shared, false);
-  for (i64 k = threadIdx.x; k < classes; k += blockDim.x) {{
-    acc_t d = (acc_t)k_load(x, row + k) - top;
-    k_store(out, row + k, {value});
-  }}
-}}
-"""
-
-
-def softmax(ctx: Any, outs: Any, ins: Any, attrs: Any, name: str) -> Callable[[], Any]:
-    (out,), (x,) = outs, ins
-    if not x.size or attrs["axis"] != x.ndim - 1 or not out.flags.c_contiguous:
-        return get_op(name).bind(ctx, outs, ins, attrs)
-    x, calls = dense(ctx, x)
-    memory, register = C_TYPES[str(out.dtype)]
-    value = "k_exp(d) / sum" if name == "softmax" else "d - k_log(sum)"
-    source = f"typedef {register} acc_t;" + _ROWS.format(memory=memory, value=value)
-    classes = x.shape[-1]
-    block = min(128, 1 << max(0, classes - 1).bit_length())
-    args = [x, out, np.int64(classes)]
-    return Launches([*calls, Launch(compile_kernel(ctx.xp, source, "softmax"), (x.size // classes,), (block,), args)])
