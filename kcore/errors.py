@@ -28,7 +28,7 @@ class KcoreError(Exception):
             is None where the place that raised the exception did not know it.
 
     Attributes:
-        layer: name of the layer that was being called, or None.
+        layer: name of the layer that the error is about, or None.
     """
 
     layer: str | None = None

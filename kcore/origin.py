@@ -1,4 +1,4 @@
-"""The user's line: where in his program a node was made, for error messages."""
+"""The user's line: where in his program, and in which layer's call, a node was made; for error messages."""
 
 from __future__ import annotations
 
@@ -12,38 +12,66 @@ from typing import NamedTuple
 
 
 class Origin(NamedTuple):
-    """A place in a program: file, line and function."""
+    """A place in a program: file, line and function, and the layer whose call it led to.
+
+    Of a layer inside a model or another layer, the names of both, as in "encoder/dense_1"; None outside of layers.
+    """
 
     filename: str
     lineno: int
     function: str
+    layer: str | None = None
 
     def __str__(self) -> str:
         source = linecache.getline(self.filename, self.lineno).strip()
         return f"{self.filename}:{self.lineno} in {self.function}" + (f": {source}" if source else "")
 
+    def describe(self) -> str:
+        """The line, and the layer where there is one, for the text of an error."""
+        return f"{self}, for layer {self.layer}" if self.layer else str(self)
 
-_inherited = threading.local()
+
+class _Local(threading.local):
+    origin: Origin | None = None
+    layer: str | None = None
+
+
+_here = _Local()
 
 
 @contextlib.contextmanager
 def inherit(origin: Origin | None) -> Iterator[None]:
     """Within the block, nodes made by this thread get `origin`: those that stand for, or follow from, another."""
-    before = getattr(_inherited, "origin", None)
-    _inherited.origin = origin
+    before = _here.origin
+    _here.origin = origin
     try:
         yield
     finally:
-        _inherited.origin = before
+        _here.origin = before
+
+
+@contextlib.contextmanager
+def in_layer(name: str) -> Iterator[None]:
+    """Within the block, the call of a layer, nodes made by this thread belong to it."""
+    before = _here.layer
+    if before is None:
+        _here.layer = name
+    elif before.rpartition("/")[2] != name:  # a model that is called runs under its name already
+        _here.layer = f"{before}/{name}"
+    try:
+        yield
+    finally:
+        _here.layer = before
 
 
 def current_origin() -> Origin | None:
     """The inherited origin, else the innermost frame outside kcore and its plugins; None where there is none."""
-    inherited = getattr(_inherited, "origin", None)
-    if inherited is not None:
-        return inherited
+    if _here.origin is not None:
+        return _here.origin
     frame = user_frame()
-    return None if frame is None else Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    if frame is None:
+        return None
+    return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, _here.layer)
 
 
 def user_frame() -> FrameType | None:

@@ -78,7 +78,7 @@ class Plan:
             lines.append(f"{i:5} {instruction.name}({args}) -> {results}  [{_count(flops)}flop, {_size(moved)}]")
             origin = instruction.nodes[-1].origin
             if origin is not None:
-                lines.append(f"        {origin}")
+                lines.append(f"        {origin.describe()}")
         for variable, value, _ in self.copies:
             lines.append(f"      copy {value.spec} to {variable.name}")
         lines.append(f"total: {_count(total)}flop")

@@ -166,7 +166,8 @@ def build(
             return _simplest(make_node(op, inputs, attrs, origin), fold)
     except KcoreError as error:
         if origin is not None and "made at" not in str(error):
-            error.args = (f"{error}\n  in operation {op.name!r}, made at {origin}", *error.args[1:])
+            error.args = (f"{error}\n  in operation {op.name!r}, made at {origin.describe()}", *error.args[1:])
+            error.line, error.layer = str(origin), origin.layer
         raise
 
 

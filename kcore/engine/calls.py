@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from kcore.engine.structure import unique_by
 from kcore.graph import Tensor
+from kcore.origin import in_layer
 
 if TYPE_CHECKING:
     from kcore.engine.layer import Layer
@@ -82,7 +83,8 @@ def recording(layer: Layer) -> Iterator[CallRecord]:
         outer.inner.append(record)
     token = _running.set(record)
     try:
-        yield record
+        with in_layer(layer.name):
+            yield record
     finally:
         _running.reset(token)
 

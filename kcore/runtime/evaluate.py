@@ -15,6 +15,7 @@ from kcore.errors import ExecutionError, GraphError, KcoreError
 from kcore.graph import Node, Spec, Tensor, nodes_of
 from kcore.runtime.context import BindContext
 from kcore.runtime.device import Device
+from kcore.runtime.failure import explained
 
 Key = tuple[Node, int]
 
@@ -64,14 +65,10 @@ def run_node(node: Node, ins: Sequence[Any], device: Device, phase: bool = False
             outs = [device.empty(s.shape, s.dtype) for s in ((specs,) if isinstance(specs, Spec) else specs)]  # type: ignore[arg-type]
             ctx.bind_op(op, outs, ins, attrs)()
             return outs
-    except KcoreError:
-        raise
     except Exception as error:
-        shapes = ", ".join(f"{a.dtype}{a.shape}" for a in ins)
-        raise ExecutionError(
-            f"{type(error).__name__}: {error}\n  in operation {op.name}({shapes}), made at {node.origin}",
-            op=op.name, line=node.origin and str(node.origin), cause=error,
-        ) from error  # fmt: skip
+        if isinstance(error, KcoreError) and not isinstance(error, ExecutionError):
+            raise  # shapes that do not fit: `infer` said all there is to say
+        raise explained(error, op.name, node, ins) from error
 
 
 def _with_known_dims(node: Node, ins: Sequence[Any]) -> tuple[Sequence[Any], dict[str, Any]]:

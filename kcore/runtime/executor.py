@@ -16,6 +16,7 @@ from kcore.errors import ExecutionError
 from kcore.graph import Spec, Tensor
 from kcore.runtime.context import BindContext
 from kcore.runtime.device import Device
+from kcore.runtime.failure import explained
 
 Key = tuple[Any, int]
 
@@ -118,6 +119,10 @@ class Instance:
             call()
 
 
+def _explained(instruction: Instruction, error: Exception) -> ExecutionError:
+    return explained(error, instruction.name, instruction.nodes[-1], list(instruction.reads()))
+
+
 def _view(arena: Any, offset: int, spec: Spec) -> Any:
     nbytes = spec.size * ITEMSIZE[spec.dtype]
     return arena[offset : offset + nbytes].view(spec.dtype).reshape(spec.shape)
@@ -125,20 +130,6 @@ def _view(arena: Any, offset: int, spec: Spec) -> Any:
 
 def _copy(target: Any, source: Any) -> None:
     target[...] = source
-
-
-def _explained(instruction: Instruction, error: Exception) -> Exception:
-    """The error with the operation, its shapes and the user's line."""
-    if isinstance(error, ExecutionError):
-        return error
-    node = instruction.nodes[-1]
-    shapes = ", ".join(str(t.spec) for t in instruction.reads())
-    where = f", made at {node.origin}" if node.origin is not None else ""
-    return ExecutionError(
-        f"{type(error).__name__}: {error}\n  in operation {instruction.name}({shapes}){where}",
-        op=instruction.name, line=node.origin and str(node.origin), cause=error,
-        shapes=[t.shape for t in instruction.reads()],
-    )  # fmt: skip
 
 
 def bind_inner(
