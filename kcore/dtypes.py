@@ -6,6 +6,7 @@ operand never widens a float one: float32 and int64 give float32, as users of th
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,16 @@ def is_float(dtype: str) -> bool:
 def is_integer(dtype: str) -> bool:
     """Whether ``dtype`` is a signed or unsigned integer type (bool is not)."""
     return dtype in INTEGERS
+
+
+def limits(dtype: str) -> tuple[float | int, float | int]:
+    """The least and the greatest value of ``dtype``: infinities of floating types, False and True of bool."""
+    if dtype == "bool":
+        return False, True
+    if is_float(dtype):
+        return -math.inf, math.inf
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max)
 
 
 def promote(*dtypes: str) -> str:

@@ -69,8 +69,18 @@ def ctc_label_dense_to_sparse(labels: Tensor, label_lengths: Tensor) -> Tensor:
 
     Returns:
         ``(samples, max_string_length)``: the labels, and 0 behind the length of each sample.
+
+    Raises:
+        ValueError: the ranks or the numbers of samples are others.
     """
-    lengths = O.expand_dims(_lengths("label_lengths", label_lengths), 1)
+    lengths = _lengths("label_lengths", label_lengths)
+    if labels.ndim != 2 or (None not in (labels.shape[0], *lengths.shape) and labels.shape[0] != lengths.shape[0]):
+        raise ShapeError(
+            "ctc_label_dense_to_sparse needs labels (samples, max_string_length) and as many label_lengths, got "
+            f"{labels.spec} and {label_lengths.spec}",
+            shapes=(labels.shape, label_lengths.shape),
+        )
+    lengths = O.expand_dims(lengths, 1)
     positions = O.cumsum(O.creation.full_like(O.cast(labels, "int32"), 1), 1) - 1
     return O.where(positions < lengths, labels, O.creation.full_like(labels, 0))
 

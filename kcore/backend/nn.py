@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from kcore import ops as O
+from kcore.backend.random import seed_of
 from kcore.errors import ArgumentError
 from kcore.graph import Tensor
 from kcore.ops.common import as_tensor as _tensor
+from kcore.ops.common import number
 from kcore.shapes import normalize_data_format
 
 __all__ = [
@@ -181,9 +181,9 @@ def dropout(x: Any, level: float, noise_shape: Sequence[Any] | None = None, seed
     Raises:
         ValueError: `level` is outside of ``[0, 1)``.
     """
-    if not 0.0 <= level < 1.0:
+    if not 0.0 <= number("dropout", "level", level) < 1.0:
         raise ArgumentError(f"dropout needs a level of at least 0 and below 1, got {level!r}")
-    return O.dropout(x, level, noise_shape, int(np.random.randint(10**7)) if seed is None else int(seed))
+    return O.dropout(x, level, noise_shape, seed_of("dropout", seed))
 
 
 def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:

@@ -11,10 +11,11 @@ import numpy as np
 from kcore import config, dtypes
 from kcore import ops as O
 from kcore.backend import state
-from kcore.errors import ArgumentError, ShapeError
+from kcore.errors import ArgumentError, DTypeError, ShapeError
 from kcore.graph import Tensor, encode_shape, shape_of
 from kcore.graph import constant as make_constant
 from kcore.graph import placeholder as make_placeholder
+from kcore.ops.common import number
 from kcore.ops.creation import full, full_like
 from kcore.runtime.devices import current_device
 from kcore.runtime.evaluate import evaluate
@@ -203,7 +204,13 @@ def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") ->
     """
     from kcore.graph import apply, static_int
 
-    if dtype == "int32" and any(isinstance(number, float) for number in (start, stop, step)):
+    dtype = dtypes.canonical(dtype)
+    if dtype == "bool":
+        raise DTypeError("arange makes numbers, not bool; use K.cast on its result")
+    start, stop, step = (_bound(*given) for given in (("start", start), ("stop", stop), ("step", step)))
+    if start is None or step is None:
+        raise ArgumentError(f"arange needs a number to begin with and a step, got start={start!r}, step={step!r}")
+    if dtype == "int32" and any(isinstance(value, float) for value in (start, stop, step)):
         dtype = config.floatx()
 
     if stop is None:
@@ -216,8 +223,20 @@ def arange(start: Any, stop: Any = None, step: int = 1, dtype: str = "int32") ->
             return arange(0, stop - start, step, dtype) + cast(start, dtype)
         start = known
     known = static_int(stop) if isinstance(stop, Tensor) else stop
-    attrs = {"start": start, "stop": known, "step": step, "dtype": dtypes.canonical(dtype)}
+    attrs = {"start": start, "stop": known, "step": step, "dtype": dtype}
     return apply("arange", **attrs) if known is not None else apply("arange", stop, **attrs)
+
+
+def _bound(name: str, value: Any) -> Any:
+    """An argument of `arange`: None, a number, or a scalar tensor of numbers."""
+    if value is None:
+        return None
+    if not isinstance(value, Tensor):
+        return number("arange", name, value)
+    if value.ndim or value.dtype == "bool" or name == "step":
+        expected = "a number" if name == "step" else "a number or a scalar tensor of numbers"
+        raise ShapeError(f"arange: {name} must be {expected}, got {value.spec}", shapes=(value.shape,))
+    return value
 
 
 def cast(x: Any, dtype: str) -> Tensor:
@@ -353,9 +372,18 @@ def moving_average_update(x: Variable, value: Any, momentum: float) -> Update:
     Args:
         x: a variable.
         value: a tensor of its shape.
-        momentum: the weight of the past, in ``[0, 1]``.
+        momentum: the weight of the past, in ``[0, 1]``; a number, or a scalar tensor.
+
+    Raises:
+        ValueError: `x` is no variable, `value` has another shape, or `momentum` is no number.
     """
-    return _stepwise("moving_average_update", x, lambda current: current - (current - value) * (1.0 - momentum))
+    _require_variable("moving_average_update", x)
+    value, past = _new_value(x, value), momentum
+    if not isinstance(past, Tensor):
+        past = number("moving_average_update", "momentum", past)
+    elif past.ndim:
+        raise ShapeError(f"moving_average_update: momentum must be a number, got {past.spec}", shapes=(past.shape,))
+    return _stepwise("moving_average_update", x, lambda current: current - (current - value) * (1.0 - past))
 
 
 def _stepwise(function: str, x: Variable, step: Callable[[Tensor], Tensor]) -> Update:
@@ -366,7 +394,9 @@ def _stepwise(function: str, x: Variable, step: Callable[[Tensor], Tensor]) -> U
 def _new_value(x: Variable, value: Any) -> Tensor:
     new = O.cast(value if isinstance(value, Tensor) else make_constant(value, dtype=x.dtype), x.dtype)
     if len(new.shape) != len(x.shape) or any(n is not None and n != d for n, d in zip(new.shape, x.shape, strict=True)):
-        raise ShapeError(f"variable {x.name!r} of shape {x.shape} cannot be updated to {new.spec}")
+        raise ShapeError(
+            f"variable {x.name!r} of shape {x.shape} cannot be updated to {new.spec}", shapes=(x.shape, new.shape)
+        )
     return new
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 from kcore import config
 from kcore.dtypes import is_float
-from kcore.errors import DTypeError, ShapeError
+from kcore.errors import ArgumentError, DTypeError, ShapeError
 from kcore.graph import Node, Shape, Spec, Tensor, apply, constant
 from kcore.ops.creation import fill_value
 
@@ -34,6 +35,19 @@ def require_integer(op: str, spec: Spec) -> None:
     """Refuse an input that holds no integers."""
     if is_float(spec.dtype) or spec.dtype == "bool":
         raise DTypeError(f"{op} needs integer indices, got {spec}; use K.cast(x, 'int32')", op=op)
+
+
+def number(function: str, name: str, value: Any, whole: bool = False) -> float | int:
+    """An argument that should be a number; an array of no dimensions is one.
+
+    Raises:
+        ValueError: it is none, or it is not whole though it should be.
+    """
+    given = value.item() if getattr(value, "size", 0) == 1 and hasattr(value, "item") else value
+    if not isinstance(given, Real) or (whole and given % 1 != 0):
+        what = "a whole number" if whole else "a number"
+        raise ArgumentError(f"{function}: {name} must be {what}, got {value!r}")
+    return given  # type: ignore[return-value]
 
 
 # -- shapes -----------------------------------------------------------------------------------------------

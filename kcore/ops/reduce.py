@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -122,9 +123,9 @@ class Mean(Reduction):
         return run
 
     def _exact(self, xp: Any, out: Any, x: Any, axes: Axes, keepdims: bool, n: int) -> None:
-        """Half precision, whose sum may not fit, and integers."""
+        """Half precision, whose sum may not fit, and integers, whose mean of nothing is 0."""
         total = xp.sum(x, axis=axes, dtype="float32" if out.dtype == "float16" else "float64", keepdims=keepdims)
-        out[...] = total / n if out.dtype.kind == "f" else xp.trunc(total / n)
+        out[...] = total / n if out.dtype.kind == "f" else xp.trunc(total / max(n, 1))
 
 
 @register
@@ -155,13 +156,17 @@ class Prod(Reduction):
 
 
 class _Extremum(Reduction):
-    """The largest or smallest element; elements that share the place share its gradient equally."""
+    """The largest or smallest element; elements that share the place share its gradient equally.
 
-    def infer(self, x: Spec, *, axes: Axes, keepdims: bool) -> Spec:  # type: ignore[override]
-        for axis in axes:
-            if x.shape[axis] == 0:
-                raise ShapeError(f"{self.name} of no elements: axis {axis} of {x} is empty", op=self.name)
-        return super().infer(x, axes=axes, keepdims=keepdims)
+    Of no elements: the least or greatest value of the dtype, with which nothing changes the result.
+    """
+
+    of_nothing: ClassVar[int]  # which limit of the dtype is the result where there is no element
+
+    def _reduction(self, xp: Any, out: Any, x: Any, axes: Axes, keepdims: bool) -> Callable[[], Any]:
+        if not x.size:
+            return partial(out.fill, dtypes.limits(str(x.dtype))[self.of_nothing])
+        return super()._reduction(xp, out, x, axes, keepdims)
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
         (x,), (y,) = node.inputs, node.outputs
@@ -177,6 +182,7 @@ class Max(_Extremum):
 
     name = "max"
     function = "max"
+    of_nothing = 0
 
 
 @register
@@ -185,6 +191,7 @@ class Min(_Extremum):
 
     name = "min"
     function = "min"
+    of_nothing = 1
 
 
 class _Logical(Reduction):
@@ -235,6 +242,9 @@ class LogSumExp(Reduction):
     def kernel(  # type: ignore[override]
         self, xp: Any, out: Any, x: Any, *, axes: Axes, keepdims: bool, scratch: Any = None
     ) -> None:
+        if not x.size:
+            out.fill(-math.inf)
+            return
         top = xp.max(x, axis=axes, keepdims=True)
         top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))  # all -inf: the result is -inf, not nan
         scratch = xp.subtract(x, top, out=scratch)

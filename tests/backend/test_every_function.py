@@ -161,6 +161,15 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         (lambda: K.pool2d(t(2, 2, 2, 3), (3, 3)), r"\(3, 3\).*float32\(2, 2, 2, 3\)"),
         (lambda: K.pool2d(t(2, 5, 5, 3), (2, 2), pool_mode="min"), "'min'"),
     ],
+    "pool1d": [
+        (lambda: K.pool1d(t(2, 5, 5, 3), 2), r"3 dimensions, got float32\(2, 5, 5, 3\)"),
+        (lambda: K.pool1d(t(2, 5, 3), (2, 2)), r"1 integers. Received: \(2, 2\)"),
+        (lambda: K.pool1d(t(2, 5, 3), 9), r"\(9,\).*float32\(2, 5, 3\)"),
+        (lambda: K.pool1d(t(2, 5, 3), 2, strides=0), r"positive integers.*\(0,\)"),
+        (lambda: K.pool1d(t(2, 5, 3), 2, padding="causal"), "'causal'"),
+        (lambda: K.pool1d(t(2, 5, 3), 2, pool_mode="sum"), "'sum'"),
+        (lambda: K.pool1d(t(2, 5, 3, dtype="int32"), 2), r"int32\(2, 5, 3\)"),
+    ],
     "pool3d": [(lambda: K.pool3d(t(2, 5, 5, 3), (2, 2, 2)), r"5 dimensions, got float32\(2, 5, 5, 3\)")],
     "dot": [(lambda: K.dot(t(2, 3), t(4, 5)), r"\(2, 3\).*\(4, 5\)")],
     "batch_dot": [
@@ -209,6 +218,11 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         (lambda: K.ctc_batch_cost(t(2, 3), t(2, 5), t(2, 1), t(2, 1)), r"float32\(2, 5\)"),
         (lambda: K.ctc_batch_cost(t(3, 3), t(2, 5, 4), t(2, 1), t(2, 1)), r"\(2, 5, 4\).*\(3, 3\)"),
     ],
+    "ctc_label_dense_to_sparse": [
+        (lambda: K.ctc_label_dense_to_sparse(t(3), t(3)), r"float32\(3\) and float32\(3\)"),
+        (lambda: K.ctc_label_dense_to_sparse(t(3, 4), t(2)), r"float32\(3, 4\) and float32\(2\)"),
+        (lambda: K.ctc_label_dense_to_sparse(t(3, 4), t(3, 2)), r"\(samples, 1\), got float32\(3, 2\)"),
+    ],
     "ctc_decode": [(lambda: K.ctc_decode(t(2, 5), t(2)), r"float32\(2, 5\)")],
     "batch_normalization": [
         (lambda: K.batch_normalization(t(2, 3), t(4), t(3), t(3), t(3)), r"\(2, 3\).*\(4\)"),
@@ -238,6 +252,8 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
     "in_test_phase": [(lambda: K.in_test_phase(t(2), t(3)), r"float32\(3\).*float32\(2\)")],
     "dropout": [
         (lambda: K.dropout(t(2, 3), 1.5), "below 1, got 1.5"),
+        (lambda: K.dropout(t(2, 3), "half"), "level must be a number, got 'half'"),
+        (lambda: K.dropout(t(2, 3), 0.5, seed="a"), "seed must be a whole number, got 'a'"),
         (lambda: K.dropout(t(2, 3), 0.5, noise_shape=(2, 4)), r"\(2, 3\).*\(2, 4\)"),
         (lambda: K.dropout(t(2, 3, dtype="int32"), 0.5), r"int32\(2, 3\)"),
     ],
@@ -246,7 +262,51 @@ REFUSED: dict[str, list[tuple[Any, str]]] = {
         (lambda: K.gradients(t(2, dtype="int32"), [t(2)]), r"int32\(2\)"),
     ],
     "update": [(lambda: K.update(K.zeros((2,)), K.zeros((3,))), r"\(2,\).*\(3\)")],
+    "moving_average_update": [
+        (lambda: K.moving_average_update(t(2), t(2), 0.9), "needs a variable"),
+        (lambda: K.moving_average_update(K.zeros((2, 3)), t(2, 4), 0.9), r"\(2, 3\).*float32\(2, 4\)"),
+        (lambda: K.moving_average_update(K.zeros((2, 3)), t(3), 0.9), r"\(2, 3\).*float32\(3\)"),
+        (lambda: K.moving_average_update(K.zeros((2,)), t(2), "0.9"), "momentum must be a number, got '0.9'"),
+        (lambda: K.moving_average_update(K.zeros((2,)), t(2), t(2)), r"momentum.*float32\(2\)"),
+    ],
+    "arange": [
+        (lambda: K.arange(0, 3, 0), "step that is not 0"),
+        (lambda: K.arange("3"), "start must be a number, got '3'"),
+        (lambda: K.arange(0, "3"), "stop must be a number, got '3'"),
+        (lambda: K.arange(None), "start=None"),
+        (lambda: K.arange(t(2, dtype="int32")), r"start.*scalar tensor.*int32\(2\)"),
+        (lambda: K.arange(0, 5, t(dtype="int32")), r"step must be a number.*int32\(\)"),
+        (lambda: K.arange(3, dtype="bool"), "not bool"),
+        (lambda: K.arange(3, dtype="float33"), "'float33'"),
+    ],
+    "random_uniform": [
+        (lambda: K.random_uniform((2, 3), "a"), "minval must be a number, got 'a'"),
+        (lambda: K.random_uniform((2, 3), t(4), 1.0), r"\(2, 3\).*\(4\)"),
+        (lambda: K.random_uniform((3,), t(2, 3), 1.0), r"float32\(2, 3\) of float32\(3\)"),
+        (lambda: K.random_uniform((2, 3), 4, 4, dtype="int32"), "int32.*at least 4 and below 4"),
+        (lambda: K.random_uniform((2, 3), dtype="bool"), "'bool'"),
+    ],
+    "random_binomial": [
+        (lambda: K.random_binomial((2, 3), p=2.0), "between 0 and 1, got 2.0"),
+        (lambda: K.random_binomial((2, 3), p="x"), "p must be a number, got 'x'"),
+        (lambda: K.random_binomial((2, 3), p=t(4)), r"\(2, 3\).*\(4\)"),
+    ],
+    "random_uniform_variable": [
+        (lambda: K.random_uniform_variable((2, None), 0.0, 1.0), r"complete shape.*\(2, None\)")
+    ],
+    "random_normal_variable": [(lambda: K.random_normal_variable((2, 3), "a", 1.0), "mean must be a number, got 'a'")],
 }
+for _name in ("random_normal", "truncated_normal"):
+    REFUSED[_name] = [
+        (lambda n=_name: getattr(K, n)((2, None)), r"complete shape, got \(2, None\)"),
+        (lambda n=_name: getattr(K, n)((2, 1.5)), "1.5 is not a dimension"),
+        (lambda n=_name: getattr(K, n)(None), "complete shape, got None"),
+        (lambda n=_name: getattr(K, n)((2, 3), stddev="a"), "stddev must be a number, got 'a'"),
+        (lambda n=_name: getattr(K, n)((2, 3), mean=t(4)), r"\(2, 3\).*\(4\)"),
+        (lambda n=_name: getattr(K, n)((3,), mean=t(2, 3)), r"float32\(2, 3\) of float32\(3\)"),
+        (lambda n=_name: getattr(K, n)((2, 3), dtype="int32"), "floating dtype, got dtype='int32'"),
+        (lambda n=_name: getattr(K, n)((2, 3), seed=1.5), "seed must be a whole number, got 1.5"),
+    ]
 for _name in ("foldl", "foldr"):
     REFUSED[_name] = [
         (lambda n=_name: getattr(K, n)(lambda a, e: a + e, t()), r"float32\(\) has none"),

@@ -107,3 +107,29 @@ def test_manual_example_of_tensor_operations() -> None:
     assert_allclose(K.eval(a), bv + cv * abs(dv), rtol=1e-6)
     assert_allclose(K.eval(K.dot(a, K.transpose(b))), (bv + cv * abs(dv)) @ bv.T, rtol=1e-5, atol=1e-6)
     assert_array_equal(K.eval(K.concatenate([b, c], axis=-1)), np.concatenate([bv, cv], -1))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32", "int64", "uint8"])
+@pytest.mark.parametrize("known", [True, False])
+def test_reductions_of_nothing(dtype: str, known: bool) -> None:
+    """As the original's: the value that changes nothing; the mean is not a number, and 0 among integers."""
+    x = K.placeholder((2, 0, 3) if known else (None, None, 3), dtype=dtype)
+    names = ["max", "min", "sum", "prod", "mean"]
+    values = K.function([x], [getattr(K, name)(x, axis=1) for name in names])([np.zeros((2, 0, 3), dtype)])
+    floating = dtype.startswith("float")
+    info = None if floating else np.iinfo(dtype)
+    expected = [-np.inf, np.inf, 0, 1, np.nan] if info is None else [info.min, info.max, 0, 1, 0]
+    for value, one in zip(values, expected, strict=True):
+        assert value.shape == (2, 3) and value.dtype == dtype
+        np.testing.assert_array_equal(value, np.full((2, 3), one, dtype))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_empty_tensors(known: bool) -> None:
+    x = K.placeholder((2, 0) if known else (None, None))
+    outputs = [K.softmax(x), K.softmax(x, axis=0), K.log(K.softmax(x)), K.logsumexp(x, axis=1), K.max(x), K.relu(x)]
+    outputs += K.gradients(K.sum(K.max(x, axis=1) + K.logsumexp(x, axis=1)), [x])
+    values = K.function([x], outputs)([np.zeros((2, 0))])
+    assert [v.shape for v in values] == [(2, 0)] * 3 + [(2,), (), (2, 0), (2, 0)]
+    assert (values[3] == -np.inf).all() and values[4] == -np.inf
+    assert K.eval(K.max(K.constant(np.zeros((0, 3))), axis=0)).tolist() == [-np.inf] * 3

@@ -74,3 +74,16 @@ def test_unknown_shape() -> None:
     x = K.placeholder((None, 3))
     f = K.function([x], [K.random_normal((K.shape(x)[0], 2), seed=1), K.random_uniform(K.shape(x), seed=1)])
     assert [v.shape for v in f([np.zeros((4, 3))])] == [(4, 2), (4, 3)]
+
+
+def test_parameters_may_be_tensors() -> None:
+    """Each draw then has its own, as in the original."""
+    means = K.placeholder((3,))
+    normal = K.function([means], [K.random_normal((400, 3), means, stddev=np.array([0.1, 0.2, 0.4]), seed=1)])
+    (values,) = normal([[0.0, 10.0, 100.0]])
+    np.testing.assert_allclose(values.mean(axis=0), [0, 10, 100], atol=0.1)
+    np.testing.assert_allclose(values.std(axis=0), [0.1, 0.2, 0.4], rtol=0.15)
+    (values,) = K.function([means], [K.random_uniform((400, 3), means, means + 2.0, seed=1)])([[0.0, 10.0, 100.0]])
+    assert (values.min(axis=0) >= [0, 10, 100]).all() and (values.max(axis=0) <= [2, 12, 102]).all()
+    (values,) = K.function([means], [K.random_binomial((400, 3), means, seed=1)])([[0.0, 0.3, 1.0]])
+    np.testing.assert_allclose(values.mean(axis=0), [0, 0.3, 1], atol=0.08)
