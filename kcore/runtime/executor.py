@@ -103,6 +103,11 @@ class Instance:
             late.append(partial(_copy, variable.node.attrs["state"].array, source))
         return calls + late
 
+    @property
+    def calls(self) -> list[Callable[[], Any]]:
+        """What a run does, in order: for a device that makes the body of a loop part of something larger."""
+        return [call for _, call in self._calls]
+
     def run(self) -> None:
         """Compute the outputs and then the updates, from what `inputs` holds now."""
         i = 0

@@ -26,7 +26,7 @@ class Segment:
     def __init__(self, device: Any, launches: Sequence[Launch]):
         self._device = device
         self.launches = list(launches)
-        self._before = [x.before for x in launches if type(x).before is not Launch.before]
+        self._before = [x.before for x in launches if _prepares(x)]
         self._runs = 0
         self._graph: Any = None
 
@@ -68,7 +68,7 @@ def arrange(device: Any, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, 
         if replay and len(row) >= SHORTEST:
             result.append((start, Segment(device, row)))
         else:
-            result.extend((start, _single(x)) for x in row)
+            result.extend((start, Segment(device, [x]) if _prepares(x) else x) for x in row)
         row.clear()
 
     for number, call in enumerate(calls):
@@ -84,12 +84,11 @@ def arrange(device: Any, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, 
     return result
 
 
-def _single(launch: Launch) -> Callable[[], Any]:
-    if type(launch).before is Launch.before:
-        return launch
+def _prepares(launch: Launch) -> bool:
+    """Whether the host has something to do before each run."""
+    return type(launch).before is not Launch.before
 
-    def run() -> None:
-        launch.before()
-        launch()
 
-    return run
+def taken_apart(calls: Sequence[Callable[[], Any]]) -> list[Callable[[], Any]]:
+    """The calls of an arranged plan with the launches of segments in their place."""
+    return [part for call in calls for part in (call.launches if isinstance(call, Segment) else [call])]

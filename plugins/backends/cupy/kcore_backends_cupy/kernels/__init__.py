@@ -14,6 +14,7 @@ MODULES = (
     "added_rows",
     "batch_norm",
     "conv",
+    "ctc",
     "cumulative",
     "depthwise",
     "draws",
@@ -23,6 +24,7 @@ MODULES = (
     "positions",
     "products",
     "recurrent",
+    "scan",
     "softmax",
 )
 
