@@ -52,6 +52,16 @@ class KcoreError(Exception):
         if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message):
             self.args = (f"layer {name} ({kind}): {message}", *self.args[1:])
 
+    def say_source(self, name: str) -> None:
+        """Put what was read (a file) in front of the message, unless the message has it.
+
+        Args:
+            name: a path, or what stands for it.
+        """
+        message = str(self)
+        if name not in message:
+            self.args = (f"{name}: {message}", *self.args[1:])
+
     @property
     def line(self) -> str | None:
         """The user's line: the one that made the failing operation, else the one whose call raised the exception."""

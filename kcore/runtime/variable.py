@@ -38,12 +38,18 @@ class VariableState:
                     self._array, self._initial = array, None
         return self._array
 
-    def assign(self, value: Any) -> None:
-        """Copy `value` (of the variable's shape) into the memory; the initial value is never computed."""
+    def assign(self, value: Any, give: bool = False) -> None:
+        """Copy `value` (of the variable's shape) into the memory; the initial value is never computed.
+
+        With `give`, `value` may become the memory, where there is none yet.
+        """
         with self._lock:
             if self._array is None:
-                self._array = self.device.empty(self.spec.sizes, self.spec.dtype)
                 self._initial = None
+                if give:
+                    self._array = self.device.asarray(value, self.spec.dtype)
+                    return
+                self._array = self.device.empty(self.spec.sizes, self.spec.dtype)
             self._array[...] = value if type(value) is type(self._array) else self.device.asarray(value)
 
 
@@ -92,8 +98,12 @@ class Variable(Tensor):
         """The present value, as a NumPy array of its own."""
         return self.state.device.to_host(self.state.array)
 
-    def set(self, value: Any) -> None:
+    def set(self, value: Any, give: bool = False) -> None:
         """Give a new value of the same shape.
+
+        Args:
+            value: array or nested sequence.
+            give: whether the array, which must be contiguous, may be kept and written into: nobody else has it.
 
         Raises:
             ShapeError: the shape is another.
@@ -104,7 +114,7 @@ class Variable(Tensor):
             shape = value.shape
         if tuple(shape) != self.shape:
             raise ShapeError(f"variable {self.name!r} has shape {self.shape}; it cannot take a value of shape {shape}")
-        self.state.assign(value)
+        self.state.assign(value, give)
 
     def eval(self) -> Any:
         """The present value (the name that TensorFlow scripts use)."""

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import h5py
 
-from kcore.errors import DamagedFileError, SavedModelError
-from kcore.saving.heaps import check_heaps
+from kcore.errors import ArgumentError, DamagedFileError, KcoreError, SavedModelError
+from kcore.saving.guarded import GuardedFile, being_read, check_lengths
 
 _BLOCK = 1 << 20  # bytes by which a file grows in memory
 
@@ -31,40 +31,70 @@ def reading(source: Any) -> Iterator[Any]:
         FileNotFoundError, and other OSErrors of opening a file.
         DamagedFileError (a ValueError and OSError): not an HDF5 file, or one that cannot be read.
     """
-    if isinstance(source, h5py.Group):
-        yield source
-        return
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        source = io.BytesIO(source)
     name = name_of(source)
-    if isinstance(source, (str, os.PathLike)):
-        with open(source, "rb"):  # a clear error where it is missing or not readable
-            pass
+    with _opened(source) as opened, naming(name):
+        try:
+            with _group(opened) as group:
+                yield group
+        except (OSError, RuntimeError, KeyError) as error:
+            # h5py answers damage inside a file with any of these.
+            if isinstance(error, KcoreError) and not (isinstance(error, DamagedFileError) and error.path is None):
+                raise
+            raise DamagedFileError(
+                f"{name} cannot be read: {error}. It is not an HDF5 file of a model or its weights, or it is damaged "
+                "or incomplete.",
+                path=name,
+            ) from error
+
+
+@contextlib.contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Let errors say which file, or whatever else was read, they are about."""
     try:
-        check_heaps(source)
-        with h5py.File(source, "r") as file:
-            yield file
-    except DamagedFileError as error:
-        raise _damaged(name, error) from error
-    except SavedModelError as error:
-        error.path = error.path or name
+        yield
+    except KcoreError as error:
+        error.say_source(name)
+        if isinstance(error, SavedModelError):
+            error.path = error.path or name
         raise
-    except (OSError, RuntimeError, KeyError) as error:
-        # h5py answers damage inside a file with any of these.
-        raise _damaged(name, error) from error
 
 
-def _damaged(name: str, error: Exception) -> DamagedFileError:
-    return DamagedFileError(
-        f"{name} cannot be read: {error}. It is not an HDF5 file of a model or its weights, or it is damaged or "
-        "incomplete.",
-        path=name,
-    )
+def _opened(source: Any) -> Any:
+    """A context manager of an `h5py.Group` or a binary file object."""
+    if isinstance(source, (str, os.PathLike)):
+        return open(source, "rb", buffering=0)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return io.BytesIO(source)
+    if not isinstance(source, h5py.Group) and not (hasattr(source, "read") and hasattr(source, "seek")):
+        raise ArgumentError(
+            "A path, an open h5py.File or Group, a binary file object or the bytes of a file was expected, but got "
+            f"{type(source).__name__}: {source!r:.100}"
+        )
+    return contextlib.nullcontext(source)
+
+
+@contextlib.contextmanager
+def _group(opened: Any) -> Iterator[Any]:
+    if isinstance(opened, h5py.Group):
+        with being_read(None):
+            yield opened
+        return
+    guarded = GuardedFile(opened)
+    with being_read(guarded), h5py.File(guarded, "r") as file:
+        check_lengths(file)
+        yield file
 
 
 def name_of(source: Any) -> str:
     """The path of a file, or what stands for it in messages."""
-    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else repr(source)
+    if isinstance(source, (str, os.PathLike)):
+        return os.fsdecode(source)
+    if isinstance(source, h5py.Group):
+        return f"{source.file.filename}{'' if source.name == '/' else f' (group {source.name})'}"
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return f"the file given as {len(source):,} bytes"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else f"the file given as {type(source).__name__}"
 
 
 @contextlib.contextmanager

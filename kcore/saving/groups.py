@@ -6,6 +6,7 @@ no model has are refused here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import h5py
 import numpy as np
 
 from kcore.errors import SavedModelError
+from kcore.saving.guarded import read_values
 
 #: HDF5 keeps attributes in a header of 64 KB; Keras splits lists of names that are longer.
 HEADER_LIMIT = 64512
@@ -32,12 +34,28 @@ def text(value: Any) -> str:
 
 def text_attribute(group: Any, name: str, default: str | None = None) -> str | None:
     """A text attribute of a group, or `default` where there is none."""
-    if name not in group.attrs:
+    if not _has_attribute(group, name):
         return default
     try:
-        return text(group.attrs[name])
+        return text(_attribute(group, name))
     except (SavedModelError, UnicodeError, OSError, TypeError, ValueError) as error:
         raise SavedModelError(f"The attribute '{name}' of {group.name} is damaged: {error}") from error
+
+
+def _has_attribute(group: Any, name: str) -> bool:
+    return bool(h5py.h5a.exists(group.id, name.encode()))
+
+
+def _attribute(group: Any, name: str) -> Any:
+    """The value of an attribute; texts of fixed length, of which a file has one for each layer, the quick way."""
+    attribute = h5py.h5a.open(group.id, name.encode())
+    dtype, shape = attribute.dtype, attribute.shape
+    if shape is None or (dtype.kind != "S" and 0 not in shape):
+        return group.attrs[name]
+    value = np.empty(shape, dtype)
+    if value.size:
+        attribute.read(value)
+    return value
 
 
 def write_names(group: Any, name: str, names: Sequence[str]) -> None:
@@ -59,7 +77,7 @@ def write_names(group: Any, name: str, names: Sequence[str]) -> None:
 
 def has_names(group: Any, name: str) -> bool:
     """Whether a group has a list of names, in one attribute or several."""
-    return name in group.attrs or f"{name}0" in group.attrs
+    return _has_attribute(group, name) or _has_attribute(group, f"{name}0")
 
 
 def read_names(group: Any, name: str) -> list[str]:
@@ -71,16 +89,20 @@ def read_names(group: Any, name: str) -> list[str]:
     if not has_names(group, name):
         raise SavedModelError(f"{group.name} of the file has no attribute '{name}'.")
     try:
-        if name in group.attrs:
-            return [text(item) for item in np.atleast_1d(group.attrs[name])]
+        if _has_attribute(group, name):
+            return _texts(group, name)
         found: list[str] = []
         number = 0
-        while f"{name}{number}" in group.attrs:
-            found += [text(item) for item in np.atleast_1d(group.attrs[f"{name}{number}"])]
+        while _has_attribute(group, f"{name}{number}"):
+            found += _texts(group, f"{name}{number}")
             number += 1
         return found
     except (SavedModelError, UnicodeError, OSError, TypeError, ValueError) as error:
         raise SavedModelError(f"The attribute '{name}' of {group.name} is damaged: {error}") from error
+
+
+def _texts(group: Any, name: str) -> list[str]:
+    return [text(item) for item in np.atleast_1d(_attribute(group, name))]
 
 
 def member(group: Any, path: str, kind: type) -> Any:
@@ -94,36 +116,60 @@ def member(group: Any, path: str, kind: type) -> Any:
     # Raises
         ValueError: it is missing, of another kind, or leads out of the file.
     """
-    found = group
-    for part in [part for part in path.split("/") if part]:
-        link = _link_type(found, part)
-        if link is None:
-            raise SavedModelError(f"'{path}' is missing in {group.name} of the file.")
-        if link != h5py.h5l.TYPE_HARD:
-            raise SavedModelError(
-                f"'{path}' in {group.name} of the file is a link ({_LINKS.get(link, link)}), which is not followed."
-            )
-        found = found[part]
-    if not isinstance(found, kind):
-        raise SavedModelError(
-            f"'{path}' in {group.name} of the file should be a {kind.__name__}, but is {type(found).__name__}."
-        )
-    return found
+    return kind(_walk(group, path, _ID[kind], {}))
 
 
+_ID = {h5py.Group: h5py.h5g.GroupID, h5py.Dataset: h5py.h5d.DatasetID}
+_KIND = {h5py.h5g.GroupID: "Group", h5py.h5d.DatasetID: "Dataset", h5py.h5t.TypeID: "Datatype"}
 _LINKS = {h5py.h5l.TYPE_SOFT: "SoftLink", h5py.h5l.TYPE_EXTERNAL: "ExternalLink"}
 
 
-def _link_type(group: Any, name: str) -> int | None:
-    """What HDF5 calls the kind of a link; None where there is none of that name. (`Group.get` opens what it finds.)"""
-    if not isinstance(group, h5py.Group) or name == "." or "\0" in name:
+def _walk(group: Any, path: str, kind: type, opened: dict[str, Any]) -> Any:
+    """The identifier of a member; `opened` holds those of the groups on the way, for the next path.
+
+    This and `read_arrays` use h5py's lower level: its higher one takes longer than reading a weight does.
+    """
+    parts = [part for part in path.split("/") if part]
+    found, way = group.id, ""
+    for place, part in enumerate(parts):
+        way = f"{way}/{part}"
+        below = opened.get(way)
+        if below is None:
+            link = _link_type(found, part)
+            if link != h5py.h5l.TYPE_HARD:
+                raise _not_followed(link, path, group)
+            below = h5py.h5o.open(found, part.encode())
+            if place < len(parts) - 1:
+                opened[way] = below
+        found = below
+    if not isinstance(found, kind):
+        is_kind = next((name for cls, name in _KIND.items() if isinstance(found, cls)), type(found).__name__)
+        raise SavedModelError(f"'{path}' in {group.name} of the file should be a {_KIND[kind]}, but is {is_kind}.")
+    return found
+
+
+def _not_followed(link: int | None, path: str, group: Any) -> SavedModelError:
+    if link is None:
+        return SavedModelError(f"'{path}' is missing in {group.name} of the file.")
+    return SavedModelError(
+        f"'{path}' in {group.name} of the file is a link ({_LINKS.get(link, link)}), which is not followed."
+    )
+
+
+def _link_type(parent: Any, name: str) -> int | None:
+    """What HDF5 calls the kind of a link; None where there is none of that name."""
+    if not isinstance(parent, h5py.h5g.GroupID) or name == "." or "\0" in name:
         return None
     try:
         encoded = name.encode()
     except UnicodeError:
         return None
-    links = group.id.links
-    return links.get_info(encoded).type if links.exists(encoded) else None
+    try:
+        return int(parent.links.get_info(encoded).type)
+    except (KeyError, RuntimeError):
+        if parent.links.exists(encoded):
+            raise
+        return None
 
 
 def checked_dataset(group: Any, path: str) -> Any:
@@ -133,40 +179,84 @@ def checked_dataset(group: Any, path: str) -> Any:
         ValueError: missing, not numbers, or kept in another file.
     """
     dataset = member(group, path, h5py.Dataset)
+    _check_dataset(dataset.id, path, group)
+    return dataset
+
+
+def _check_dataset(dataset: Any, path: str, group: Any) -> np.dtype:
+    """Refuse what holds no numbers of this file; returns the numbers' type."""
     try:
-        dtype = dataset.dtype
+        dtype: np.dtype = dataset.dtype
     except (TypeError, ValueError) as error:
         raise SavedModelError(
             f"'{path}' in {group.name} of the file holds nothing that NumPy knows: {error}"
         ) from error
     if dtype.kind not in "fiub":
         raise SavedModelError(f"'{path}' in {group.name} of the file should hold numbers, but holds {dtype}.")
-    if dataset.is_virtual or dataset.external:
-        raise SavedModelError(
-            f"'{path}' in {group.name} of the file keeps its values in another file, which is not read."
-        )
-    if dataset.shape is None:
-        raise SavedModelError(f"'{path}' in {group.name} of the file is empty.")
-    return dataset
+    if dataset.get_offset() is None:  # in one piece in this file, it has one
+        how = dataset.get_create_plist()
+        if how.get_layout() == h5py.h5d.VIRTUAL or how.get_external_count():
+            raise SavedModelError(
+                f"'{path}' in {group.name} of the file keeps its values in another file, which is not read."
+            )
+        if dataset.get_space().get_simple_extent_type() == h5py.h5s.NULL:
+            raise SavedModelError(f"'{path}' in {group.name} of the file is empty.")
+    return dtype
 
 
 def read_array(group: Any, path: str, most_bytes: int) -> np.ndarray:
-    """The numbers of a data set.
+    """The numbers of a data set; see `read_arrays`."""
+    return read_arrays(group, [path], most_bytes)[0]
+
+
+class Memory:
+    """New arrays, cut from pieces of memory: a system gives large ones sooner than many small ones."""
+
+    _PIECE = 1 << 24
+
+    def __init__(self) -> None:
+        self._piece = np.empty(0, np.uint8)
+
+    def empty(self, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        """An array with any content, which no other one overlaps."""
+        size = math.prod(shape) * dtype.itemsize
+        if size > len(self._piece):
+            if size > self._PIECE // 4:
+                return np.empty(shape, dtype)
+            self._piece = np.empty(self._PIECE, np.uint8)
+        array = self._piece[:size].view(dtype).reshape(shape)
+        self._piece = self._piece[-(-size // 64) * 64 :]
+        return array
+
+
+def read_arrays(group: Any, paths: Sequence[str], most_bytes: int, memory: Memory | None = None) -> list[np.ndarray]:
+    """The numbers of data sets.
 
     # Arguments
         group: `h5py.Group`.
-        path: names joined by '/'.
-        most_bytes: how large it may be, so that a lie about its size cannot fill the memory.
+        paths: for each, names joined by '/'.
+        most_bytes: how large each may be, so that a lie about its size cannot fill the memory.
+        memory: where the arrays are.
+
+    # Returns
+        List of arrays, each with memory of its own.
 
     # Raises
-        ValueError: missing, not numbers, kept in another file, or too large.
+        ValueError: one is missing, not numbers, kept in another file, or too large.
     """
-    dataset = checked_dataset(group, path)
-    if dataset.size * dataset.dtype.itemsize > most_bytes:
-        raise SavedModelError(
-            f"'{path}' in {group.name} of the file has shape {dataset.shape} ({dataset.dtype}), more than fits here."
-        )
-    return np.asarray(dataset[()])
+    opened: dict[str, Any] = {}
+    memory = memory or Memory()
+    return [_read(_walk(group, path, h5py.h5d.DatasetID, opened), path, group, most_bytes, memory) for path in paths]
+
+
+def _read(dataset: Any, path: str, group: Any, most_bytes: int, memory: Memory) -> np.ndarray:
+    dtype, shape = _check_dataset(dataset, path, group), dataset.shape
+    if math.prod(shape) * dtype.itemsize > most_bytes:
+        raise SavedModelError(f"'{path}' in {group.name} of the file has shape {shape} ({dtype}), more than fits here.")
+    array = memory.empty(shape, dtype)
+    if array.size:
+        read_values(dataset, array)
+    return array
 
 
 def write_array(group: Any, path: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from kcore.errors import SavedModelError, warn
 from kcore.plugins import registry
 from kcore.plugins.objects import deserialize_keras_object, serialize_keras_object
 from kcore.saving.architecture import json_value, parse_json
-from kcore.saving.groups import member, read_array, read_names, text_attribute, write_array, write_names
+from kcore.saving.groups import member, read_arrays, read_names, text_attribute, write_array, write_names
 from kcore.saving.translate import translate_training
 from kcore.saving.weights import names_in_file, weight_names
 
@@ -120,7 +120,7 @@ def restore_optimizer(group: Any, model: Any) -> None:
         state = member(group, GROUP, h5py.Group)
         most = (1 << 20) + 4 * sum(K.count_params(w) * np.dtype(w.dtype).itemsize for w in model.optimizer.weights)
         names = read_names(state, "weight_names")
-        values = [read_array(state, name, most) for name in names]
+        values = read_arrays(state, names, most)
         own_names = names_in_file(member(group, "model_weights", h5py.Group), model.layers)
         _set_state(model, _slot_by_slot(names, values, own_names), own_names)
         if STEPS in state.attrs:

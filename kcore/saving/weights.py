@@ -18,14 +18,24 @@ from kcore import backend as K
 from kcore.engine.network import Network
 from kcore.errors import SavedModelError, ShapeError, warn
 from kcore.saving.files import may_write, reading, writing
-from kcore.saving.groups import has_names, member, read_array, read_names, text_attribute, write_array, write_names
+from kcore.saving.groups import (
+    Memory,
+    has_names,
+    member,
+    read_arrays,
+    read_names,
+    text_attribute,
+    write_array,
+    write_names,
+)
 
 #: What files say they were written by: the version whose layout and weight orders they have ...
 KERAS_VERSION = "2.1.6"
 #: ... and the backend whose kernel layout they have.
 LAYOUT_BACKEND = "tensorflow"
 
-Pairs = list[tuple[Any, np.ndarray]]
+#: Weights, their values, and whether nobody else has the array.
+Pairs = list[tuple[Any, np.ndarray, bool]]
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -109,7 +119,8 @@ def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -
 def set_and_release(pairs: Pairs) -> None:
     """Set weights to values, and let each value go at once: a large model is not held twice."""
     while pairs:
-        K.batch_set_value([pairs.pop()])
+        weight, value, is_own = pairs.pop()
+        weight.set(value, give=is_own)
 
 
 def names_in_file(group: Any, layers: Sequence[Any]) -> dict[int, str]:
@@ -135,11 +146,11 @@ def matched_by_name(group: Any, layers: Sequence[Any], skip_mismatch: bool = Fal
     for layer in layers:
         by_name[layer.name].append(layer)
     pairs: Pairs = []
-    written_by = _written_by(group)
+    written_by, memory = _written_by(group), Memory()
     for number, name in enumerate(read_names(group, "layer_names")):
         for layer in by_name.get(name, ()):
             try:
-                pairs += _fitted(number, layer, _LayerGroup(group, name, *written_by), reshape)
+                pairs += _fitted(number, layer, _LayerGroup(group, name, memory, *written_by), reshape)
             except _Mismatch as error:
                 if not skip_mismatch:
                     raise
@@ -153,8 +164,8 @@ class _Mismatch(SavedModelError):
 
 def _layer_groups(group: Any) -> list[_LayerGroup]:
     """What a file has of each layer, in order."""
-    written_by = _written_by(group)
-    return [_LayerGroup(group, name, *written_by) for name in read_names(group, "layer_names")]
+    written_by, memory = _written_by(group), Memory()
+    return [_LayerGroup(group, name, memory, *written_by) for name in read_names(group, "layer_names")]
 
 
 def _written_by(group: Any) -> tuple[str, str | None]:
@@ -165,24 +176,27 @@ def _written_by(group: Any) -> tuple[str, str | None]:
 class _LayerGroup:
     """What a file has of one layer; `version` and `backend` of the Keras that wrote it."""
 
-    def __init__(self, parent: Any, name: str, version: str, backend: str | None) -> None:
+    def __init__(self, parent: Any, name: str, memory: Memory, version: str, backend: str | None) -> None:
         self.name = name
+        self.memory = memory
         self.version = version
         self.backend = backend
         self.group = member(parent, name, h5py.Group)
         self.weight_names = read_names(self.group, "weight_names")
 
-    def values_for(self, layer: Any) -> list[np.ndarray]:
-        """The weights, in the form in which a layer of the model holds them."""
+    def values_for(self, layer: Any) -> list[tuple[np.ndarray, bool]]:
+        """The weights, in the form in which a layer of the model holds them, and whether nobody else has the array."""
         # Other layouts may hold some weights twice over (the biases of CuDNN), and in double precision.
         most = (1 << 20) + 8 * sum(K.count_params(w) * np.dtype(w.dtype).itemsize for w in layer.weights)
-        values = [read_array(self.group, path, most) for path in self.weight_names]
+        read = read_arrays(self.group, self.weight_names, most, self.memory)
+        own = {id(value) for value in read}
         if isinstance(layer, Network):
-            values = _in_order_of(layer, self.weight_names, values)
+            read = _in_order_of(layer, self.weight_names, read)
         try:
-            return layer.weights_from_file(values, self.version, self.backend)
+            values = layer.weights_from_file(list(read), self.version, self.backend)
         except ShapeError as error:
             raise _Mismatch(str(error)) from error
+        return [(np.asarray(value), id(value) in own) for value in values]
 
 
 def _in_order_of(network: Network, names: list[str], values: list[np.ndarray]) -> list[np.ndarray]:
@@ -207,9 +221,8 @@ def _fitted(number: int, layer: Any, saved: _LayerGroup, reshape: bool) -> Pairs
             f"weights, but the saved weights have {len(values)} elements."
         )
     pairs: Pairs = []
-    for weight, value in zip(layer.weights, values, strict=True):
+    for weight, (value, is_own) in zip(layer.weights, values, strict=True):
         shape = tuple(weight.shape)
-        value = np.asarray(value)
         if value.shape != shape:
             if not reshape or value.size != K.count_params(weight):
                 raise _Mismatch(
@@ -217,7 +230,7 @@ def _fitted(number: int, layer: Any, saved: _LayerGroup, reshape: bool) -> Pairs
                     f"{value.shape}."
                 )
             value = value.reshape(shape)
-        pairs.append((weight, value))
+        pairs.append((weight, value, is_own))
     return pairs
 
 
