@@ -62,6 +62,7 @@ from kcore_layers_merge import Add as Add
 from kcore_layers_merge import Average as Average
 from kcore_layers_merge import Concatenate as Concatenate
 from kcore_layers_merge import Dot as Dot
+from kcore_layers_merge import ElementwiseMerge as ElementwiseMerge
 from kcore_layers_merge import Maximum as Maximum
 from kcore_layers_merge import Minimum as Minimum
 from kcore_layers_merge import Multiply as Multiply

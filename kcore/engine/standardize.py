@@ -55,8 +55,8 @@ def standardize(data: Any, expected: Sequence[Expected], kind: str, check_batch_
         DataError: something is missing, or too much, or has the wrong shape.
     """
     simple = type(data) is np.ndarray and len(expected) == 1 and data.dtype.kind in "fiub"
-    if simple and expected[0].fits(data.shape, check_batch_axis):
-        return [data]
+    if simple and data.ndim > 1 and expected[0].fits(data.shape, check_batch_axis):
+        return [data]  # what the lines below would return
     arrays = [_array(item, e, kind) for item, e in zip(_distribute(data, expected, kind), expected, strict=True)]
     arrays = [_with_feature_axis(a, e) for a, e in zip(arrays, expected, strict=True)]
     for array, e in zip(arrays, expected, strict=True):

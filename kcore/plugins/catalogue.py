@@ -84,6 +84,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "Dot": "kcore-layers-merge",
         "Dropout": "kcore-layers-core",
         "ELU": "kcore-layers-advanced-activations",
+        "ElementwiseMerge": "kcore-layers-merge",
         "Embedding": "kcore-layers-embeddings",
         "Flatten": "kcore-layers-core",
         "GRU": "kcore-layers-recurrent",

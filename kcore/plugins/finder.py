@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-from kcore.plugins.old_paths import OLD_PATHS
+from kcore.plugins.old_paths import OLD_NAMES, OLD_PATHS
 
 #: A module whose attribute of this name is a function `name -> object` is a door: what its own
 #: `__getattr__` does not find is asked here again, to answer an import statement.
@@ -126,6 +126,7 @@ class OldPathModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         error: AttributeError | None = None
         if not name.startswith("__"):
+            name = OLD_NAMES.get((self.__name__, name), name)
             for source in _sources(self.__name__):
                 try:
                     return getattr(source, name)

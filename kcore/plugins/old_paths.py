@@ -8,6 +8,7 @@ from __future__ import annotations
 
 OLD_PATHS: dict[str, tuple[str, ...]] = {
     "kcore.engine.topology": ("kcore.engine", "kcore.saving", "kcore.models"),
+    "kcore.objectives": ("kcore.losses",),
     "kcore.engine.training": ("kcore.engine", "kcore.models"),
     **{
         f"kcore.layers.{name}": ("kcore.layers",)
@@ -40,4 +41,9 @@ OLD_PATHS: dict[str, tuple[str, ...]] = {
             "vis_utils",
         )
     },
+}
+
+# Names that scripts import from old paths, and that are called something else now.
+OLD_NAMES: dict[tuple[str, str], str] = {
+    ("kcore.layers.merge", "_Merge"): "ElementwiseMerge",
 }

@@ -19,6 +19,8 @@ OFFERED = {
     for project in PROJECTS
     if project["name"].startswith("kcore-layers-")
 }
+#: Classes that do nothing until somebody derives from them.
+BASES = {"ElementwiseMerge"}
 FAMILIES = ROOT / "plugins" / "layers"
 
 
@@ -29,7 +31,7 @@ def folder_of(distribution: str) -> Path:
 def layer_classes(distribution: str) -> set[type]:
     """What the plugin offers, less its functions; two names of one class count once."""
     found = [registry.get("layers", f"{distribution}:{name}") for name in OFFERED[distribution]]
-    return {one for one in found if isinstance(one, type) and issubclass(one, Layer)}
+    return {one for one in found if isinstance(one, type) and issubclass(one, Layer) and one.__name__ not in BASES}
 
 
 def made_by(case) -> set[type]:

@@ -10,7 +10,7 @@ from kcore.engine.standardize import Expected, count_samples, standardize
 from kcore.engine.weighting import class_weights, per_output, sample_weights
 from kcore.errors import DataError
 from kcore.layers import Dense, Input
-from kcore.models import Model
+from kcore.models import Model, Sequential
 
 A, B = Expected("a", (None, 3)), Expected("b", (None, 2))
 
@@ -189,6 +189,16 @@ def test_a_loss_of_the_users_own_takes_any_target(rng):
     model = Model(x, Dense(2)(x))
     model.compile("sgd", lambda y_true, y_pred: K.mean(y_pred, axis=-1) * y_true[:, 4])
     assert np.isfinite(model.train_on_batch(rng.rand(4, 3), rng.rand(4, 5)))
+
+
+def test_targets_of_one_axis_become_a_column_for_a_loss_of_the_users_own(rng):
+    model = Sequential([Dense(1, input_shape=(3,))])
+    x, y = rng.rand(4, 3), rng.rand(4)
+    values = []
+    for loss in ("mse", lambda y_true, y_pred: K.mean(K.square(y_true - y_pred), axis=-1)):
+        model.compile("sgd", loss)
+        values += [model.evaluate(x, y, verbose=0), model.test_on_batch(x, y), model.test_on_batch(x, list(y))]
+    np.testing.assert_allclose(values, values[0], rtol=1e-6)
 
 
 # -- data on disk -----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from kcore_layers_merge.concatenate import Concatenate
 from kcore_layers_merge.dot import Dot
-from kcore_layers_merge.elementwise import Add, Average, Maximum, Minimum, Multiply, Subtract
+from kcore_layers_merge.elementwise import Add, Average, ElementwiseMerge, Maximum, Minimum, Multiply, Subtract
 from kcore_layers_merge.functions import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Average",
     "Concatenate",
     "Dot",
+    "ElementwiseMerge",
     "Maximum",
     "Minimum",
     "Multiply",

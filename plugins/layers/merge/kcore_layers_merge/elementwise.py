@@ -10,10 +10,18 @@ from kcore.errors import ArgumentError
 from kcore_layers_merge.base import Merge
 
 
-class _Elementwise(Merge):
-    """Combines inputs of one shape, or of shapes that broadcast, element by element."""
+class ElementwiseMerge(Merge):
+    """Base of layers that combine tensors of one shape, or of shapes that broadcast, element by element.
 
-    def combined(self, inputs: list[Any]) -> Any:
+    A subclass has `_merge_function`, as those that were written for Keras 2 have, where this class is
+    `keras.layers.merge._Merge`:
+
+        class Geometric(ElementwiseMerge):
+            def _merge_function(self, inputs):
+                return K.sqrt(inputs[0] * inputs[1])
+    """
+
+    def _merge_function(self, inputs: list[Any]) -> Any:
         """The result for inputs of equal rank."""
         raise NotImplementedError
 
@@ -24,7 +32,7 @@ class _Elementwise(Merge):
     def call(self, inputs: Any) -> Any:
         self.check_list(inputs)
         ndim = max(K.ndim(x) for x in inputs)
-        return self.combined([_with_rank(x, ndim) for x in inputs])
+        return self._merge_function([_with_rank(x, ndim) for x in inputs])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         self.check_list(input_shape)
@@ -37,14 +45,14 @@ def _with_rank(x: Any, ndim: int) -> Any:
     return x
 
 
-class Add(_Elementwise):
+class Add(ElementwiseMerge):
     """The sum of a list of tensors (manual, 5.8.1)."""
 
-    def combined(self, inputs: list[Any]) -> Any:
+    def _merge_function(self, inputs: list[Any]) -> Any:
         return reduce(lambda a, b: a + b, inputs)
 
 
-class Subtract(_Elementwise):
+class Subtract(ElementwiseMerge):
     """The first of two tensors less the second (manual, 5.8.2)."""
 
     def build(self, input_shape: Any) -> None:
@@ -54,35 +62,35 @@ class Subtract(_Elementwise):
                 f"Layer {self.name} (Subtract) should be called on exactly 2 inputs, got {len(input_shape)}"
             )
 
-    def combined(self, inputs: list[Any]) -> Any:
+    def _merge_function(self, inputs: list[Any]) -> Any:
         if len(inputs) != 2:
             raise ArgumentError(f"Layer {self.name} (Subtract) should be called on exactly 2 inputs, got {len(inputs)}")
         return inputs[0] - inputs[1]
 
 
-class Multiply(_Elementwise):
+class Multiply(ElementwiseMerge):
     """The product of a list of tensors, element by element (manual, 5.8.3)."""
 
-    def combined(self, inputs: list[Any]) -> Any:
+    def _merge_function(self, inputs: list[Any]) -> Any:
         return reduce(lambda a, b: a * b, inputs)
 
 
-class Average(_Elementwise):
+class Average(ElementwiseMerge):
     """The mean of a list of tensors, element by element (manual, 5.8.4)."""
 
-    def combined(self, inputs: list[Any]) -> Any:
+    def _merge_function(self, inputs: list[Any]) -> Any:
         return reduce(lambda a, b: a + b, inputs) / len(inputs)
 
 
-class Maximum(_Elementwise):
+class Maximum(ElementwiseMerge):
     """The largest of a list of tensors, element by element (manual, 5.8.5)."""
 
-    def combined(self, inputs: list[Any]) -> Any:
+    def _merge_function(self, inputs: list[Any]) -> Any:
         return reduce(K.maximum, inputs)
 
 
-class Minimum(_Elementwise):
+class Minimum(ElementwiseMerge):
     """The smallest of a list of tensors, element by element."""
 
-    def combined(self, inputs: list[Any]) -> Any:
+    def _merge_function(self, inputs: list[Any]) -> Any:
         return reduce(K.minimum, inputs)
