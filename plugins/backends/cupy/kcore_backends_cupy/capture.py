@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kcore_backends_cupy.launch import Launch, flat
+from kcore_backends_cupy.merge import merge
 
 SHORTEST = 2  # launches that are worth a graph
 REPLAY = "KCORE_CUPY_REPLAY"  # 0: every launch is made by itself, for measurements and for looking into a fault
@@ -57,7 +58,8 @@ class Segment:
 
 
 def arrange(device: Any, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, Callable[[], Any]]]:
-    """The calls of a plan with rows of launches joined; each with the number of the instruction it begins at."""
+    """The calls of a plan with rows of launches joined, and those of one kernel merged; each with the number of the
+    instruction it begins at."""
     result: list[tuple[int, Callable[[], Any]]] = []
     row: list[Launch] = []
     start = 0
@@ -65,10 +67,11 @@ def arrange(device: Any, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, 
     replay = os.environ.get(REPLAY, "1") != "0"
 
     def close() -> None:
-        if replay and len(row) >= SHORTEST:
-            result.append((start, Segment(device, row)))
+        launches = merge(device.xp, row)
+        if replay and len(launches) >= SHORTEST:
+            result.append((start, Segment(device, launches)))
         else:
-            result.extend((start, Segment(device, [x]) if _prepares(x) else x) for x in row)
+            result.extend((start, Segment(device, [x]) if _prepares(x) else x) for x in launches)
         row.clear()
 
     for number, call in enumerate(calls):

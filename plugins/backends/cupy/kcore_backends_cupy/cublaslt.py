@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from kcore.errors import ExecutionError
 from kcore_backends_cupy import availability
 from kcore_backends_cupy.launch import Launch
+from kcore_backends_cupy.layout import Span, span
 from kcore_backends_cupy.precision import tf32_allowed
 
 #: Values of cublasLt.h, cublas_api.h and library_types.h, the same in CUDA 12 and 13 (tests/make_cublaslt.py).
@@ -130,6 +131,10 @@ class Product(Launch):
 
     def __call__(self) -> None:
         self._library.run("cublasLtMatmul", *self.args, self._stream.ptr)
+
+    def spans(self) -> tuple[list[Span], list[Span]]:
+        *_, workspace, a, b, d = self._kept
+        return [span(a), span(b)], [span(workspace), span(d)]
 
 
 class CublasLt:

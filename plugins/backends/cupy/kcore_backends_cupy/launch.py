@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kcore_backends_cupy.layout import Span, span
 from kcore_backends_cupy.prelude import PRELUDE
 
 BLOCK = 256  # threads of a block
@@ -50,6 +51,37 @@ class Launch:
     def before(self) -> None:
         """What the host does before each run, whether the launch is made or replayed."""
 
+    def spans(self) -> tuple[list[Span], list[Span]]:
+        """The memory that is read and no more, and that which may be written: first byte and the one after the last.
+
+        A launch whose arguments are not all that it touches overrides this."""
+        return [], [span(a) for a in self.args if hasattr(a, "strides") and hasattr(a.data, "ptr")]
+
+
+class Each(Launch):
+    """The launch of a grid-stride kernel (`grid_stride`).
+
+    Args:
+        source, name: of the kernel.
+        function, args: see `Launch`; the first argument is the number of elements.
+    """
+
+    __slots__ = ("name", "source")
+
+    def __init__(self, function: Any, source: str, name: str, args: Sequence[Any]):
+        self.source = source
+        self.name = name
+        blocks = max(1, min(MAX_BLOCKS, -(-int(args[0]) // BLOCK)))
+        super().__init__(function, (blocks,), (BLOCK,), args)
+
+    def spans(self) -> tuple[list[Span], list[Span]]:
+        reads: list[Span] = []
+        writes: list[Span] = []
+        for parameter, value in zip(parameters_of(self.source, self.name), self.args, strict=True):
+            if "*" in parameter:
+                (reads if parameter.startswith("const ") else writes).append(span(value))
+        return reads, writes
+
 
 class Launches:
     """Several calls in a row, as one."""
@@ -75,18 +107,29 @@ def flat(calls: Sequence[Any]) -> list[Any]:
     return found
 
 
-def each(cupy: Any, source: str, name: str, count: int, args: Sequence[Any]) -> Launch:
+def each(cupy: Any, source: str, name: str, count: int, args: Sequence[Any]) -> Each:
     """The launch of a grid-stride kernel over `count` elements; `args` come after the count."""
-    blocks = max(1, min(MAX_BLOCKS, -(-count // BLOCK)))
-    return Launch(compile_kernel(cupy, source, name), (blocks,), (BLOCK,), [np.int64(count), *args])
+    return Each(compile_kernel(cupy, source, name), source, name, [np.int64(count), *args])
 
 
 def grid_stride(name: str, parameters: str, body: str) -> str:
     """The source of a kernel whose `body` computes element `i` of `n`."""
     return f"""
-extern "C" __global__ void {name}(i64 n, {parameters}) {{
-  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < n; i += (i64)gridDim.x * blockDim.x) {{
+{head(name, parameters)}
 {body}
   }}
 }}
 """
+
+
+def head(name: str, parameters: str) -> str:
+    """What the source of a grid-stride kernel begins with."""
+    return f"""extern "C" __global__ void {name}(i64 n, {parameters}) {{
+  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < n; i += (i64)gridDim.x * blockDim.x) {{"""
+
+
+@functools.lru_cache(maxsize=4096)
+def parameters_of(source: str, name: str) -> list[str]:
+    """The parameters of a kernel, ``type name`` each."""
+    start = source.index(f"void {name}(") + len(f"void {name}(")
+    return source[start : source.index(")", start)].split(", ")

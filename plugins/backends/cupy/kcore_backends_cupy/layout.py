@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 Strides = tuple[int, ...]
+Span = tuple[int, int]
 
 
 def element_strides(array: Any, shape: Sequence[int]) -> Strides:
@@ -42,3 +43,14 @@ def collapse(shape: Sequence[int], strides: Sequence[Strides]) -> tuple[list[int
     if not dims:
         return [math.prod(shape)], [[0] for _ in strides]
     return dims, steps
+
+
+def span(array: Any) -> Span:
+    """The addresses of the first byte of an array and of the one after its last."""
+    start = end = int(array.data.ptr)
+    for size, stride in zip(array.shape, array.strides, strict=True):
+        if not size:
+            return start, start
+        reach = (size - 1) * stride
+        start, end = (start + reach, end) if reach < 0 else (start, end + reach)
+    return start, end + array.itemsize
