@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from kcore import backend as K
+from kcore.testing.gradients import check_gradient
 
 X = np.array([[0.5, -1.0, 2.0], [1.5, -0.25, 3.0]], "float32")
 Y = np.array([[0.5, 1.0, -2.0], [2.5, -0.25, 1.0]], "float32")
@@ -133,3 +134,20 @@ def test_empty_tensors(known: bool) -> None:
     assert [v.shape for v in values] == [(2, 0)] * 3 + [(2,), (), (2, 0), (2, 0)]
     assert (values[3] == -np.inf).all() and values[4] == -np.inf
     assert K.eval(K.max(K.constant(np.zeros((0, 3))), axis=0)).tolist() == [-np.inf] * 3
+
+
+def test_gradients_do_not_pass_where_a_bound_holds() -> None:
+    """Not even infinite ones: zero times infinity would be no number."""
+    x = K.placeholder((4,))
+    gradient = K.function([x], K.gradients(K.sum(K.sqrt(x)), [x]))
+    np.testing.assert_array_equal(gradient([[-1.0, -1e-30, 0.0, 4.0]])[0], [0, 0, np.inf, 0.25])
+    bounded = K.sum(K.sqrt(K.maximum(x, 0.0))) + K.sum(K.sqrt(2.0 - K.minimum(x, 2.0)))
+    gradient = K.function([x], K.gradients(bounded, [x]))
+    np.testing.assert_allclose(gradient([[-2.0, 1.0, 3.0, 4.0]])[0], [-0.25, 0, 0.5 / 3**0.5, 0.25], rtol=1e-5)
+
+
+def test_max_value_of_relu_bounds_the_positive_part() -> None:
+    x = K.constant([-2.0, -1.0, 0.0, 1.0, 5.0])
+    np.testing.assert_allclose(K.eval(K.relu(x, alpha=-0.5, max_value=0.75)), [1, 0.5, 0, 0.75, 0.75])
+    np.testing.assert_allclose(K.eval(K.relu(x, alpha=0.5, max_value=0.75)), [-1, -0.5, 0, 0.75, 0.75])
+    check_gradient(lambda t: K.relu(t, alpha=-0.5, max_value=0.75), np.array([-2.0, -1.0, 0.3, 2.0]))

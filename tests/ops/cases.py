@@ -120,6 +120,7 @@ case(
     away(4),
     lambda g: g * [0, 1, 0, 1],
 )
+case("masked", lambda g: apply("masked", np.array([True, False, True]), g), away(2, 3), lambda g: g * [1, 0, 1])
 unary("leaky_relu", away(2, 3), lambda x: np.where(x > 0, x, 0.3 * x), alpha=0.3)
 unary("elu", away(2, 3), lambda x: np.where(x > 0, x, 0.7 * np.expm1(x)), alpha=0.7)
 unary("softplus", away(2, 3), lambda x: np.log1p(np.exp(x)))

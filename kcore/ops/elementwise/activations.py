@@ -191,12 +191,13 @@ class Tanh(UnaryFloat):
 
 
 def relu(x: Any, alpha: float = 0.0, max_value: float | None = None) -> Tensor:
-    """``max(x, 0)``; with `alpha`, a slope for the negative part; with `max_value`, a ceiling."""
-    if alpha == 0.0:
-        y = apply("relu", x)
-        return y if max_value is None else clip(y, 0.0, max_value)
-    y = apply("leaky_relu", x, alpha=float(alpha))
-    return y if max_value is None else apply("minimum", y, max_value)
+    """``max(x, 0)``; with `alpha`, a slope for the negative part; with `max_value`, a ceiling of the positive part."""
+    if alpha != 0.0 and (max_value is None or alpha > 0.0):
+        y = apply("leaky_relu", x, alpha=float(alpha))
+        return y if max_value is None else apply("minimum", y, max_value)
+    y = apply("relu", x)
+    y = y if max_value is None else clip(y, 0.0, max_value)
+    return y if alpha == 0.0 else y - alpha * apply("relu", -x)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Tensor:

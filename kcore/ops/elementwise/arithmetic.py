@@ -218,8 +218,8 @@ class Minimum(Binary):
 
 
 def _choose(g: Tensor, a: Tensor, b: Tensor, takes_a: Tensor, takes_b: Tensor) -> Grads:
-    ga = unbroadcast(g * takes_a, a, b) if dtypes.is_float(a.dtype) else None
-    gb = unbroadcast(g * takes_b, b, a) if dtypes.is_float(b.dtype) else None
+    ga = unbroadcast(apply("masked", takes_a, g), a, b) if dtypes.is_float(a.dtype) else None
+    gb = unbroadcast(apply("masked", takes_b, g), b, a) if dtypes.is_float(b.dtype) else None
     return [ga, gb]
 
 

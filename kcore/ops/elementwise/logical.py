@@ -71,6 +71,25 @@ class Where(Op):
 
 
 @register
+class Masked(Op):
+    """``g`` where the condition holds, else 0, also where `g` is infinite: a gradient that passes in some places."""
+
+    name = "masked"
+    elementwise = True
+    zero_in = (1,)
+
+    def infer(self, condition: Spec, g: Spec) -> Spec:  # type: ignore[override]
+        return Spec(broadcast_shapes(self.name, condition, g), g.dtype)
+
+    def vjp(self, node: Node, u: Tensor) -> Sequence[Tensor | None]:  # type: ignore[override]
+        condition, g = node.inputs
+        return [None, unbroadcast(apply("masked", condition, u), g, condition)]
+
+    def kernel(self, xp: Any, out: Any, condition: Any, g: Any) -> None:  # type: ignore[override]
+        out[...] = xp.where(condition != 0, g, out.dtype.type(0))
+
+
+@register
 class Cast(Op):
     """Conversion to the dtype of the attribute; floats are truncated towards zero to become integers."""
 

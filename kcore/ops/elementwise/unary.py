@@ -233,7 +233,7 @@ class Clip(Op):
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]
         # An element inside the interval, bounds included, is one that clipping did not change.
         (x,), (y,) = node.inputs, node.outputs
-        return [g * apply("cast", apply("equal", x, y), dtype=g.dtype) if dtypes.is_float(x.dtype) else None]
+        return [apply("masked", apply("equal", x, y), g) if dtypes.is_float(x.dtype) else None]
 
     def kernel(self, xp: Any, out: Any, x: Any, *, low: float, high: float) -> None:  # type: ignore[override]
         xp.clip(x, _bound(x, low), _bound(x, high), out=out)

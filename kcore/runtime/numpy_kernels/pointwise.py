@@ -60,6 +60,28 @@ def relu_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
     return run
 
 
+@numpy_kernel("masked")
+def masked(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
+    """On the bits: -1, of which all bits are set, where the condition holds, and ``g``. `np.where` takes three times as
+    long and a product is not 0 where g is infinite."""
+    (condition, g), (out,) = ins, outs
+    plain = condition.dtype == bool and out.dtype == g.dtype and out.dtype in (np.float32, np.float64)
+    integer = np.dtype(f"i{out.itemsize}")
+    try:
+        mask, bits, true = out.view(integer), g.view(integer), condition.view(np.int8)
+    except ValueError:  # a view whose last axis has gaps
+        plain = False
+    if not plain or np.may_share_memory(out, g):
+        return get_op("masked").bind(ctx, outs, ins, attrs)
+
+    def run() -> None:
+        np.copyto(mask, true)
+        np.negative(mask, mask)
+        np.bitwise_and(mask, bits, mask)
+
+    return run
+
+
 _LOWEST = {"float16": -11.0, "float32": -87.0, "float64": -708.0}  # below it e ** -x overflows
 
 

@@ -62,6 +62,8 @@ def expression(node: Node, args: list[str]) -> str:
         return f"({args[0]} != 0 ? ({ctype}){args[1]} : ({ctype}){args[2]})"
     if name == "cast":
         return f"({args[0]} != 0)" if out == "bool" else _converted(args[0], dtypes[0], out)
+    if name == "masked":
+        return f"({args[0]} != 0 ? {args[1]} : ({ctype})0)"
     if name == "relu_grad":
         return f"({args[0]} > 0 ? {args[1]} : ({ctype})0)"
     converted = [_converted(a, d, out) for a, d in zip(args, dtypes, strict=True)]

@@ -25,7 +25,7 @@ def _elementwise():
 
 def _arity(name):
     op = all_ops()[name]
-    code = (op.infer if name in ("where", "relu_grad", "clip", "cast") else type(op).infer).__code__
+    code = (op.infer if name in ("where", "masked", "relu_grad", "clip", "cast") else type(op).infer).__code__
     return sum(v not in ("self", *ATTRS.get(name, ())) for v in code.co_varnames[: code.co_argcount])
 
 
