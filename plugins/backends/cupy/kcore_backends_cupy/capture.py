@@ -1,8 +1,18 @@
 """Replay: launches that follow each other are captured once as a CUDA graph, and launched together from then on.
 
-The first run of a plan makes every call by itself, which compiles and loads kernels; the second captures. Calls that
-are no launches of this plugin (they may allocate, synchronize or call libraries that cannot be captured) stay between
-the graphs. A graph keeps no memory alive: launches hold their arrays, and the graph holds the launches.
+The first run of a plan makes every call by itself, which compiles and loads kernels and lets libraries choose their
+algorithms; the second captures. Calls that are no launches (they may allocate, synchronize or call libraries that
+cannot be captured) stay between the graphs. A launch that turns out to be one of them is left out from then on.
+
+What a graph needs:
+
+- It keeps no memory alive: launches hold their arrays, and the segment holds the launches beside the graph.
+- It is captured on a stream of its own, to which launches go as CuPy's current stream: on the device's stream it would
+  take in what other threads launch meanwhile. The stream is a non-blocking one, because work of the default stream, of
+  any thread, breaks the capture of a blocking one.
+- Its arguments are fixed. What changes from run to run lies in memory: inputs, learning rates (variables), the counters
+  of random streams; what the host must do for them is `Launch.before`, which is called at every run.
+- CUDA captures for one thread at a time. Each thread that runs a plan has an instance, and so graphs, of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +20,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from kcore_backends_cupy.launch import Launch, flat
@@ -22,39 +33,59 @@ _capturing = threading.Lock()  # CUDA captures for one thread at a time
 
 
 class Segment:
-    """A row of launches, captured at its second run."""
+    """A row of launches, captured at its second run.
+
+    Attributes:
+        launches: in their order.
+        refused: launches that could not be captured, with the error.
+    """
 
     def __init__(self, device: Any, launches: Sequence[Launch]):
         self._device = device
         self.launches = list(launches)
+        self.refused: list[tuple[Launch, Exception]] = []
         self._before = [x.before for x in launches if _prepares(x)]
         self._runs = 0
-        self._graph: Any = None
+        self._parts: list[Callable[[], Any]] = list(launches)
 
     def __call__(self) -> None:
         for call in self._before:
             call()
-        if self._graph is not None:
-            self._graph.launch(self._device.stream)
-            return
-        if self._runs:
-            self._graph = self._capture()
-            self._graph.launch(self._device.stream)
-            return
-        for launch in self.launches:
-            launch()
-        self._runs = 1
+        if self._runs == 1:
+            self._parts = self._captured(self.launches)
+        self._runs += 1
+        for part in self._parts:
+            part()
 
-    def _capture(self) -> Any:
-        stream = self._device.stream
+    def _captured(self, launches: Sequence[Launch]) -> list[Callable[[], Any]]:
+        """What replaces launches: one graph, or several around those that cannot be captured."""
+        if len(launches) < SHORTEST:
+            return list(launches)
+        stream = self._device.xp.cuda.Stream(non_blocking=True)
+        failed: tuple[int, Exception] | None = None
+        graph = None
         with _capturing, stream:
             stream.begin_capture()
-            try:
-                for launch in self.launches:
+            for i, launch in enumerate(launches):
+                try:
                     launch()
-            finally:
+                except Exception as error:  # libraries have their own ways to say so; a plain run shows other errors
+                    failed = i, error
+                    break
+            try:
                 graph = stream.end_capture()
-        return graph
+            except Exception as error:  # an invalid capture ends with an error, after the launch's own or without one
+                failed = failed or (0, error)
+        if failed is None and graph is not None:
+            return [partial(graph.launch, self._device.stream)]
+        at, error = failed or (0, RuntimeError("nothing was captured"))
+        self.refused.append((launches[at], error))
+        return [*self._captured(launches[:at]), launches[at], *self._captured(launches[at + 1 :])]
+
+    @property
+    def graphs(self) -> int:
+        """How many graphs a run launches; 0 until it was captured."""
+        return sum(isinstance(part, partial) for part in self._parts)
 
 
 def arrange(device: Any, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, Callable[[], Any]]]:

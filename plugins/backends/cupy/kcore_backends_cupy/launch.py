@@ -28,8 +28,9 @@ def compile_kernel(cupy: Any, source: str, name: str) -> Any:
 class Launch:
     """One launch of a kernel with fixed arguments: what a plan on a GPU consists of.
 
-    Launches read and write memory that stays where it is, and wait for nothing, so a row of them can be captured
-    and replayed (`kcore_backends_cupy.capture`).
+    Launches read and write memory that stays where it is, wait for nothing and go to CuPy's current stream (which is
+    not the device's while they are captured), so a row of them can be captured and replayed
+    (`kcore_backends_cupy.capture`). A subclass may call a library instead, on the same terms.
 
     Args:
         function: the compiled kernel.

@@ -10,23 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from kcore_backends_cupy.emulation.streams import Recorder, Stream, current_device, current_stream, touch
+
 
 @lru_cache(maxsize=1)
 def api() -> dict[str, Any]:
     """What CuPy offers (written by tests/make_api.py)."""
     return json.loads(Path(__file__).with_name("api.json").read_text(encoding="utf-8"))
-
-
-class Capturing:
-    """Whether a graph is being captured: then nothing but launches of kernels may happen."""
-
-    calls: list[Any] | None = None
-
-
-def touch() -> None:
-    """Called by every operation on arrays."""
-    if Capturing.calls is not None:
-        raise RuntimeError("cudaErrorStreamCaptureUnsupported: an operation that cannot be captured")
 
 
 class _Pointer:
@@ -35,14 +25,15 @@ class _Pointer:
 
 
 class ndarray:
-    """An array of the stand-in; `_a` is the NumPy array behind it."""
+    """An array of the stand-in; `_a` is the NumPy array behind it, `_on` the number of its device."""
 
-    __slots__ = ("__weakref__", "_a")
+    __slots__ = ("__weakref__", "_a", "_on")
     __hash__ = None  # type: ignore[assignment]
     __array_ufunc__ = None
 
-    def __init__(self, a: np.ndarray):
+    def __init__(self, a: np.ndarray, on: int | None = None):
         self._a = a
+        self._on = current_device() if on is None else on
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
@@ -51,35 +42,37 @@ class ndarray:
     def data(self) -> _Pointer:
         return _Pointer(self._a.ctypes.data)
 
-    def get(self, out: np.ndarray | None = None) -> np.ndarray:
-        touch()
-        if out is None:
-            return self._a.copy()
-        out[...] = self._a
-        return out
+    def get(
+        self, stream: Stream | None = None, order: str = "C", out: np.ndarray | None = None, blocking: bool = True
+    ) -> np.ndarray:
+        target = np.empty(self._a.shape, self._a.dtype) if out is None else out
+        if target.shape != self._a.shape or target.dtype != self._a.dtype:
+            raise ValueError("shape and dtype of out must be those of the array")
+        _copy_in(stream, lambda: np.copyto(target, self._a), blocking)
+        return target
 
-    def set(self, value: np.ndarray) -> None:
-        touch()
+    def set(self, value: np.ndarray, stream: Stream | None = None) -> None:
         assert isinstance(value, np.ndarray) and value.dtype == self._a.dtype and value.shape == self._a.shape
-        self._a[...] = value
+        _copy_in(stream, lambda: np.copyto(self._a, value), stream is None)
 
     def __getattr__(self, name: str) -> Any:
         if name not in api()["ndarray"]:
             raise AttributeError(f"cupy.ndarray has no attribute {name!r}")
         value = getattr(self._a, name)
         if callable(value):
-            return lambda *args, **kwargs: call(value, args, kwargs)
-        return wrap(value)
+            return lambda *args, **kwargs: call(value, args, kwargs, self._on)
+        return wrap(value, self._on)
 
     def __getitem__(self, key: Any) -> Any:
         index = unwrap_index(key)
         found = self._a[index]
         if not isinstance(found, np.ndarray):  # CuPy's element is a view, not a number
             found = self._a[(*index, ...) if isinstance(index, tuple) else (index, ...)]
-        return ndarray(found)
+        return ndarray(found, self._on)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         touch()
+        check_device((self, value))
         if isinstance(value, np.ndarray) and value.ndim:
             raise TypeError("Unsupported type <class 'numpy.ndarray'>")
         self._a[unwrap_index(key)] = unwrap(value)
@@ -126,6 +119,7 @@ def _in_place(name: str) -> Any:
 
     def method(self: ndarray, other: Any) -> ndarray:
         touch()
+        check_device((self, other))
         function(self._a, unwrap(other))
         return self
 
@@ -159,21 +153,44 @@ def unwrap_index(key: Any) -> Any:
     return key._a if isinstance(key, ndarray) else key
 
 
-def wrap(value: Any) -> Any:
+def wrap(value: Any, on: int | None = None) -> Any:
     """A result: arrays and NumPy scalars (of 0 dimensions in CuPy) as arrays of the stand-in."""
     if isinstance(value, np.ndarray):
-        return ndarray(value)
+        return ndarray(value, on)
     if isinstance(value, np.generic):
-        return ndarray(np.array(value))
+        return ndarray(np.array(value), on)
     if isinstance(value, (list, tuple)) and any(isinstance(v, (np.ndarray, np.generic)) for v in value):
-        return [wrap(v) for v in value] if isinstance(value, list) else tuple(wrap(v) for v in value)
+        return [wrap(v, on) for v in value] if isinstance(value, list) else tuple(wrap(v, on) for v in value)
     return value
 
 
-def call(function: Any, args: Any, kwargs: Any) -> Any:
-    """A NumPy function on arrays of the stand-in."""
+def check_device(values: Any) -> None:
+    """Work on the current device takes arrays of that device."""
+    for value in values:
+        if isinstance(value, ndarray) and value._on != current_device():
+            raise ValueError(
+                f"Array device must be same as the current device: array device = {value._on} while current = "
+                f"{current_device()}"
+            )
+
+
+def _copy_in(stream: Stream | None, copy: Any, blocking: bool) -> None:
+    """A copy from or to the host, in a stream; a blocking one waits for its end."""
+    if stream is None:
+        touch()
+        stream = current_stream()
+    Recorder.note("copy", stream)
+    stream.enqueue(copy)
+    if blocking:
+        stream.run()
+
+
+def call(function: Any, args: Any, kwargs: Any, on: int | None = None) -> Any:
+    """A NumPy function on arrays of the stand-in; `on` is the device of the array whose method it is."""
     touch()
+    check_device(args)
+    check_device(kwargs.values())
     with np.errstate(all="ignore"):  # a GPU never warns
         result = function(*unwrap(tuple(args)), **{k: unwrap(v) for k, v in kwargs.items()})
     out = kwargs.get("out")
-    return out if isinstance(out, ndarray) else wrap(result)
+    return out if isinstance(out, ndarray) else wrap(result, on)

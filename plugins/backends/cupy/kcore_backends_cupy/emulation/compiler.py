@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +112,8 @@ def compile_source(code: str) -> ctypes.CDLL:
     text = host_source(code)
     path = _folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.so"
     if not path.exists():
-        source = path.with_suffix(f".{os.getpid()}.cc")
-        made = path.with_suffix(f".{os.getpid()}.tmp")
+        own = f"{os.getpid()}-{threading.get_ident()}"
+        source, made = path.with_suffix(f".{own}.cc"), path.with_suffix(f".{own}.tmp")
         source.write_text(text, encoding="utf-8")
         command = [compiler() or "g++", "-std=c++17", "-O1", "-w", "-ffp-contract=off", "-shared", "-fPIC",
                    "-fno-math-errno", "-U_FORTIFY_SOURCE", "-Wl,-Bsymbolic", str(source), "-o", str(made)]  # fmt: skip
@@ -121,7 +122,7 @@ def compile_source(code: str) -> ctypes.CDLL:
         if result.returncode:
             raise RuntimeError(f"g++ refuses generated source:\n{result.stderr[:4000]}\n{code[-4000:]}")
         made.replace(path)
-    return ctypes.CDLL(str(path))
+    return ctypes.PyDLL(str(path))  # which keeps other threads out: blockIdx and its like are the library's globals
 
 
 def host_source(code: str) -> str:

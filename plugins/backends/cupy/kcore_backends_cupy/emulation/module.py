@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from kcore_backends_cupy.emulation import arrays
-from kcore_backends_cupy.emulation.arrays import Capturing, api, call, ndarray
+from kcore_backends_cupy.emulation import arrays, streams
+from kcore_backends_cupy.emulation.arrays import api, call, ndarray
 from kcore_backends_cupy.emulation.compiler import compile_source, invoke
+
+MEMORY = 1 << 30  # bytes of an emulated GPU, all of them always free
 
 
 class _Function:
@@ -24,7 +26,7 @@ class _Function:
         if unknown and "kwargs" not in (self._keywords or ()):
             raise TypeError(f"cupy.{self.__name__} got an unexpected keyword argument {unknown[0]!r}")
         if self.__name__ in ("asarray", "array"):
-            arrays.touch()
+            streams.touch()
             source = args[0]._a if isinstance(args[0], ndarray) else args[0]
             made = np.array(source, **kwargs)
             return args[0] if isinstance(args[0], ndarray) and made.dtype == args[0].dtype else ndarray(made)
@@ -41,7 +43,7 @@ class _Function:
 
 def _empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     """Memory aligned as a GPU's, filled with what nobody would take for a result."""
-    arrays.touch()
+    streams.touch()
     dims = (shape,) if isinstance(shape, int) else tuple(shape)
     nbytes = int(np.prod(dims, dtype=np.int64)) * np.dtype(dtype).itemsize
     memory = np.full(nbytes + 256, 0xFF, np.uint8)
@@ -56,10 +58,8 @@ class _Kernel:
     def __call__(self, grid: Any, block: Any, args: Any, shared_mem: int = 0) -> None:
         if not 0 < np.prod(block) <= 1024 or not all(0 < g < 2**31 for g in grid):
             raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: grid {grid}, block {block}")
-        if Capturing.calls is not None:
-            Capturing.calls.append((self, grid, block, args))
-        else:
-            invoke(self._library, self._name, grid, block, args)
+        arrays.check_device(args)
+        streams.launch(lambda: invoke(self._library, self._name, grid, block, args))
 
 
 class RawModule:
@@ -70,52 +70,6 @@ class RawModule:
 
     def get_function(self, name: str) -> _Kernel:
         return _Kernel(self._library, name)
-
-
-class _Graph:
-    def __init__(self, calls: list[Any]):
-        self._calls = calls
-
-    def launch(self, stream: Any = None) -> None:
-        for kernel, grid, block, args in self._calls:
-            kernel(grid, block, args)
-
-
-class Stream:
-    """One stream; everything is done at once."""
-
-    ptr = 0
-
-    def __init__(self, null: bool = False, non_blocking: bool = False):
-        pass
-
-    def __enter__(self) -> Stream:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-    def begin_capture(self, mode: Any = None) -> None:
-        Capturing.calls = []
-
-    def end_capture(self) -> _Graph:
-        calls, Capturing.calls = Capturing.calls, None
-        assert calls is not None
-        return _Graph(calls)
-
-    def synchronize(self) -> None:
-        arrays.touch()
-
-
-class _Device:
-    def __init__(self, number: int = 0):
-        self.id = number
-
-    def __enter__(self) -> _Device:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
 
 
 class OutOfMemoryError(MemoryError):
@@ -138,10 +92,20 @@ def make_cupy() -> Any:
         **{n: _Function(n, getattr(np.linalg, n), k, False) for n, k in known.items()}
     )
     module.inf, module.nan, module.newaxis, module.pi = np.inf, np.nan, None, np.pi
-    runtime = types.SimpleNamespace(getDeviceCount=lambda: 2, CUDARuntimeError=RuntimeError)
+    runtime = types.SimpleNamespace(
+        getDeviceCount=streams.device_count,
+        CUDARuntimeError=RuntimeError,
+        memGetInfo=lambda: (MEMORY, MEMORY),
+        deviceCanAccessPeer=lambda one, other: 1,
+        deviceEnablePeerAccess=lambda other: None,
+        memcpyPeerAsync=streams.memcpy_peer_async,
+    )
     module.cuda = types.SimpleNamespace(
-        Stream=Stream,
-        Device=_Device,
+        Stream=streams.Stream,
+        Event=streams.Event,
+        Device=streams.Device,
+        get_current_stream=streams.current_stream,
+        alloc_pinned_memory=bytearray,
         runtime=runtime,
         memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     )
