@@ -123,14 +123,14 @@ class Operand(NamedTuple):
 class Product(Launch):
     """A call of the library with all that it needs; see `CublasLt.product`."""
 
-    __slots__ = ("__weakref__", "_kept", "_library", "_stream")
+    __slots__ = ("__weakref__", "_cupy", "_kept", "_library")
 
-    def __init__(self, library: CublasLt, args: tuple[Any, ...], stream: Any, kept: Any):
-        self._library, self._stream, self._kept = library, stream, kept
+    def __init__(self, library: CublasLt, args: tuple[Any, ...], cupy: Any, kept: Any):
+        self._library, self._cupy, self._kept = library, cupy, kept
         super().__init__(None, (), (), args)
 
     def __call__(self) -> None:
-        self._library.run("cublasLtMatmul", *self.args, self._stream.ptr)
+        self._library.run("cublasLtMatmul", *self.args, self._cupy.cuda.get_current_stream().ptr)
 
     def spans(self) -> tuple[list[Span], list[Span]]:
         *_, workspace, a, b, d = self._kept
@@ -195,7 +195,7 @@ class CublasLt:
             ctypes.addressof(zero), target, layouts[2], target, layouts[2], ctypes.addressof(best.algo),
             workspace.data.ptr, size,
         )  # fmt: skip
-        product = Product(self, args, ctx.device.stream, (one, zero, best, workspace, a.array, b.array, d.array))
+        product = Product(self, args, ctx.xp, (one, zero, best, workspace, a.array, b.array, d.array))
         weakref.finalize(product, self._destroy, made).atexit = False
         return product
 
