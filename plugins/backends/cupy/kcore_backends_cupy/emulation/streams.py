@@ -13,6 +13,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 DEVICES = "KCORE_CUPY_EMULATED_DEVICES"
@@ -243,4 +244,8 @@ def memcpy_peer_async(target: int, target_device: int, source: int, source_devic
     """A copy from one device to another, in a stream."""
     stream = _streams[ptr]
     Recorder.note("peer copy", stream, source_device, target_device)
-    stream.enqueue(lambda: ctypes.memmove(target, source, size) and None)
+    stream.enqueue(partial(_move, target, source, size))
+
+
+def _move(target: int, source: int, size: int) -> None:
+    ctypes.memmove(target, source, size)
