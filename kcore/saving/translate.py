@@ -96,6 +96,8 @@ def translate(config: Any) -> Any:
         return [translate(item) for item in config]
     if not isinstance(config, dict):
         return config
+    if config.get("class_name") == "function" and isinstance(config.get("config"), str):
+        return config["config"]
     result = {key: translate(value) for key, value in config.items()}
     if isinstance(result.get("class_name"), str) and isinstance(result.get("config"), dict):
         return _object(result)

@@ -15,9 +15,9 @@ import tf_keras as keras
 # Arguments whose later default gives other values than Keras 2.1.6 did, or that 2.1.6 did not have.
 DEFAULTS_OF_216: dict[str, dict[str, Any]] = {
     "LSTM": {"recurrent_activation": "hard_sigmoid", "implementation": 1},
-    "LSTMCell": {"recurrent_activation": "hard_sigmoid"},
+    "LSTMCell": {"recurrent_activation": "hard_sigmoid", "implementation": 1},
     "GRU": {"recurrent_activation": "hard_sigmoid", "implementation": 1, "reset_after": False},
-    "GRUCell": {"recurrent_activation": "hard_sigmoid", "reset_after": False},
+    "GRUCell": {"recurrent_activation": "hard_sigmoid", "implementation": 1, "reset_after": False},
     "BatchNormalization": {"fused": False},
 }
 
@@ -28,18 +28,19 @@ CHANNELS_LAST_ONLY = {
 }  # fmt: skip
 
 
-def translate(node: Any) -> Any:
-    """The same configuration in the words of tf-keras, nested layers included."""
+def translate(node: Any, to_compute: bool = True) -> Any:
+    """The same configuration in the words of tf-keras, nested layers included; with channels last `to_compute`."""
     if isinstance(node, list | tuple):
-        return [translate(item) for item in node]
+        return [translate(item, to_compute) for item in node]
     if not isinstance(node, dict):
         return node
     if "class_name" not in node:
-        return {key: translate(value) for key, value in node.items()}
-    config = translate(node["config"])
+        return {key: translate(value, to_compute) for key, value in node.items()}
+    config = translate(node["config"], to_compute)
     if isinstance(config, dict):
         config = {**DEFAULTS_OF_216.get(node["class_name"], {}), **config}
-        if node["class_name"] in CHANNELS_LAST_ONLY and config.get("data_format") == "channels_first":
+        moved = to_compute and node["class_name"] in CHANNELS_LAST_ONLY
+        if moved and config.get("data_format") == "channels_first":
             config["data_format"] = "channels_last"
     return {**node, "config": config}
 
