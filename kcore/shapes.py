@@ -54,22 +54,23 @@ def _as_int(value: Any) -> int:
     return int(value)
 
 
-def positive_int(value: Any, name: str, layer: Any, least: int = 1) -> int:
-    """A size that a user gave to a layer, as an int.
+def positive_int(value: Any, name: str, layer: Any = None, least: int = 1) -> int:
+    """A size that a user gave, as an int.
 
     A float without a fraction is taken too: scripts compute sizes with ``/``.
 
     Args:
         value: what the user gave.
         name: the argument's name, for the message.
-        layer: the layer that was given it (its name must be set already), for the message.
+        layer: the layer that was given it (its name must be set already), for the message; None where there is none.
         least: the smallest allowed size.
 
     Raises:
         ArgumentError: ``value`` is not an int, or below ``least``.
     """
     if not _is_size(value, least):
-        raise ArgumentError(f"`{name}` of {_label(layer)} must be an int, {least} or more. Received: {value!r}")
+        owner = "" if layer is None else f" of {_label(layer)}"
+        raise ArgumentError(f"`{name}`{owner} must be an int, {least} or more. Received: {value!r}")
     return int(value)
 
 

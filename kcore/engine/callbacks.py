@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from kcore.engine.progbar import Progbar
-from kcore.errors import warn
+from kcore.errors import ArgumentError, warn
 
 Logs = dict[str, Any]
 
@@ -71,6 +71,23 @@ class Callback:
         """Called once, after the last epoch."""
 
 
+def _listed(callbacks: Any) -> list[Any]:
+    """The callbacks that the user gave, as a list; one alone is taken too.
+
+    Raises:
+        ArgumentError: something among them is no callback.
+    """
+    if isinstance(callbacks, Callback):
+        return [callbacks]
+    found = list(callbacks or [])
+    for one in found:
+        if isinstance(one, type):
+            raise ArgumentError(f"{one.__name__} in `callbacks` is a class: make an object of it, {one.__name__}(...)")
+        if not hasattr(one, "set_model"):
+            raise ArgumentError(f"`callbacks` must be a list of callbacks. It holds: {one!r:.200}")
+    return found
+
+
 class CallbackList:
     """Several callbacks as one.
 
@@ -80,14 +97,14 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Iterable[Callback] | None = None, queue_length: int = 10) -> None:
-        self.callbacks = list(callbacks or [])
+        self.callbacks = _listed(callbacks)
         self.queue_length = queue_length
         self._listeners: dict[str, list[Callable[..., Any]]] = {}
         self._watches: dict[str, _Stopwatch] = {}
         self._collect()
 
     def append(self, callback: Callback) -> None:
-        self.callbacks.append(callback)
+        self.callbacks += _listed([callback])
         self._collect()
 
     def set_params(self, params: dict[str, Any]) -> None:

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from kcore.engine.batches import ArraySource, GeneratorSource, Head, RepeatedSource, Source, is_sequence
+from kcore.engine.batches import ArraySource, GeneratorSource, Head, RepeatedSource, Source, is_generator, is_sequence
 from kcore.engine.compile import TrainingSetup
 from kcore.engine.loop import Averages, Validation
 from kcore.engine.objective import check_target
 from kcore.engine.rows import take_range
-from kcore.engine.standardize import Expected, count_samples, standardize
+from kcore.engine.standardize import Expected, count_samples, describe, standardize
 from kcore.engine.step import Step
 from kcore.engine.weighting import ones_for, per_output, sample_weights
 from kcore.errors import ArgumentError, DataError, warn
 from kcore.graph import Tensor
+from kcore.shapes import positive_int
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -126,21 +127,20 @@ def source_of(
     if steps is not None:
         if batch_size is not None:
             raise ArgumentError(f"If {argument} is set, the `batch_size` must be None.")
-        return RepeatedSource(arrays, int(steps))
+        return RepeatedSource(arrays, positive_int(steps, argument))
     if samples is None:
         raise ArgumentError(
             f"If the data come from tensors, you should specify the `{argument}` argument: the number of batches."
         )
     if samples == 0:
         raise DataError("the arrays have no samples", argument="x")
+    if isinstance(shuffle, str) and shuffle != "batch":
+        raise ArgumentError(f"`shuffle` must be True, False or 'batch'. Received: {shuffle!r}")
     return ArraySource(arrays, samples, _batch_size(batch_size), shuffle)
 
 
 def _batch_size(batch_size: Any) -> int:
-    size = DEFAULT_BATCH_SIZE if batch_size is None else int(batch_size)
-    if size < 1:
-        raise ArgumentError(f"batch_size must be at least 1, got {batch_size!r}")
-    return size
+    return DEFAULT_BATCH_SIZE if batch_size is None else positive_int(batch_size, "batch_size")
 
 
 def check_stateful(samples: int | None, batch_size: int | None) -> None:
@@ -232,6 +232,12 @@ def generator_source(
     from_start: bool = False,
 ) -> GeneratorSource:
     """Batches of a generator or `Sequence`; `from_start` if each epoch begins at the first one."""
+    if not (is_generator(generator) or hasattr(generator, "__iter__")) or hasattr(generator, "shape"):
+        raise DataError(
+            "expected a generator that yields batches, or a kcore.utils.Sequence; for arrays there are fit, evaluate "
+            f"and predict. Received: {describe(generator)}",
+            argument="generator",
+        )
     if not is_sequence(generator):
         if reading.use_multiprocessing and reading.workers > 1:
             warn(

@@ -15,6 +15,7 @@ from kcore.engine.step import Step
 from kcore.engine.structure import unpack_singleton
 from kcore.errors import ArgumentError, warn
 from kcore.plugins import hooks
+from kcore.shapes import positive_int
 
 
 class Model(Compiled):
@@ -88,7 +89,7 @@ class Model(Compiled):
             RuntimeError: the model is not compiled.
             ValueError: the data do not fit the model.
         """
-        epochs = _renamed_epochs(kwargs, epochs)
+        epochs = _checked_epochs(kwargs, epochs)
         if is_generator(x):
             return self.fit_generator(
                 x, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, class_weight,
@@ -211,7 +212,7 @@ class Model(Compiled):
         Raises:
             ValueError: the generator yields something else, or ends too early.
         """
-        epochs = _renamed_epochs(kwargs, epochs)
+        epochs = _checked_epochs(kwargs, epochs)
         reading = Reading(workers, max_queue_size, use_multiprocessing)
         validation = None
         if validation_data is not None:
@@ -355,13 +356,13 @@ class Model(Compiled):
             mode = "steps" if by_steps else "samples"
             own.append(ProgbarLogger(mode, stateful_metrics=self.setup.stateful_metric_names))
         added = [c for some in hooks.call("kcore_fit_callbacks", model=self) for c in some or ()]
-        return CallbackList([*own, *(callbacks or []), *added, self.history])
+        return CallbackList([*own, *CallbackList(callbacks).callbacks, *added, self.history])
 
 
-def _renamed_epochs(kwargs: dict[str, Any], epochs: int) -> int:
+def _checked_epochs(kwargs: dict[str, Any], epochs: int) -> int:
     if "nb_epoch" in kwargs:
         warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.")
         epochs = kwargs.pop("nb_epoch")
     if kwargs:
         raise ArgumentError(f"Unrecognized keyword arguments: {', '.join(kwargs)}")
-    return epochs
+    return positive_int(epochs, "epochs", least=0)

@@ -12,6 +12,7 @@ from kcore.engine.graph_map import GraphMap
 from kcore.engine.input_layer import InputLayer
 from kcore.engine.layer import Layer
 from kcore.engine.node import Node
+from kcore.engine.standardize import describe
 from kcore.engine.structure import Shape, accepts, is_keras_tensor, list_uid, shape_list, to_list, unpack_singleton
 from kcore.engine.tracked import assign_weights
 from kcore.errors import ArgumentError, GraphError
@@ -520,7 +521,7 @@ def _check_tensors(tensors: list[Any], what: str, owner: str) -> None:
     for x in tensors:
         if not is_keras_tensor(x):
             raise ArgumentError(
-                f"{what} tensors to a {owner} must be Keras tensors, made by layers or `Input`. Found: {x!r:.200}. "
+                f"{what} tensors to a {owner} must be Keras tensors, made by layers or `Input`. Found: {describe(x)}. "
                 "Wrap operations of the backend in a Lambda layer."
             )
 

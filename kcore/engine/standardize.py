@@ -58,10 +58,10 @@ def standardize(data: Any, expected: Sequence[Expected], kind: str, check_batch_
     if simple and data.ndim > 1 and expected[0].fits(data.shape, check_batch_axis):
         return [data]  # what the lines below would return
     arrays = [_array(item, e, kind) for item, e in zip(_distribute(data, expected, kind), expected, strict=True)]
-    arrays = [_with_feature_axis(a, e) for a, e in zip(arrays, expected, strict=True)]
-    for array, e in zip(arrays, expected, strict=True):
-        _check_shape(array, e, kind, check_batch_axis)
-    return arrays
+    columns = [_with_feature_axis(a, e) for a, e in zip(arrays, expected, strict=True)]
+    for array, column, e in zip(arrays, columns, expected, strict=True):
+        _check_shape(column, e, kind, check_batch_axis, given=tuple(array.shape))
+    return columns
 
 
 def count_samples(inputs: Sequence[Any], targets: Sequence[Any] = (), weights: Sequence[Any] = ()) -> int | None:
@@ -116,7 +116,7 @@ def _distribute(data: Any, expected: Sequence[Expected], kind: str) -> list[Any]
             return []
         raise DataError(
             f"Error when checking model {kind}: expected no data, since the model takes no {kind} arrays, but got "
-            f"{_describe(data)}",
+            f"{describe(data)}",
             argument=KINDS[kind],
         )
     if data is None:
@@ -135,7 +135,7 @@ def _distribute(data: Any, expected: Sequence[Expected], kind: str) -> list[Any]
     if len(names) != 1:
         raise DataError(
             f"Error when checking model {kind}: expected {len(names)} arrays, for {names}, as a list or a dict, but "
-            f"got one: {_describe(data)}",
+            f"got one: {describe(data)}",
             argument=KINDS[kind],
         )
     return [data]
@@ -151,7 +151,7 @@ def _distribute_list(data: list[Any], names: list[str], kind: str) -> list[Any]:
         raise DataError(
             f"Error when checking model {kind}: the list of arrays that you are passing to your model is not the size "
             f"the model expected. Expected to see {len(names)} array(s), for {names}, but instead got the following "
-            f"list of {len(data)} arrays: {[_describe(d) for d in data]}",
+            f"list of {len(data)} arrays: {_all_of(data)}{_STACK if len(names) == 1 else ''}",
             argument=KINDS[kind],
         )
     return data
@@ -170,7 +170,16 @@ def _with_feature_axis(array: Any, expected: Expected) -> Any:
     return array[:, None] if isinstance(array, np.ndarray) else Rows(array, column=True)
 
 
-def _check_shape(array: Any, expected: Expected, kind: str, check_batch_axis: bool) -> None:
+_STACK = ". If they are the samples, make them one array: np.stack(list_of_arrays)"
+_ONE_SAMPLE = ". It looks like one sample: give a batch, such as array[np.newaxis]"
+_CLASS_INDICES = (
+    ". If the targets are class indices, use the loss `sparse_categorical_crossentropy`, or turn them into one-hot "
+    "rows with kcore.utils.to_categorical"
+)
+
+
+def _check_shape(array: Any, expected: Expected, kind: str, check_batch_axis: bool, given: tuple[int, ...]) -> None:
+    """Refuse an array that does not fit; `given` is its shape before it was made a column."""
     shape = tuple(array.shape)
     if not shape:
         raise DataError(
@@ -182,21 +191,18 @@ def _check_shape(array: Any, expected: Expected, kind: str, check_batch_axis: bo
         return
     want = expected.shape
     assert want is not None
+    one_sample = _ONE_SAMPLE if Expected("", want[1:]).fits(given, check_batch_axis=True) else ""
     if len(shape) != len(want):
         raise DataError(
             f"Error when checking {kind}: expected {expected.name} to have {len(want)} dimensions, {_show(want)}, but "
-            f"got array with shape {shape}",
+            f"got array with shape {shape}{one_sample}",
             argument=KINDS[kind],
         )
     start = 0 if check_batch_axis else 1
     indices = kind == "target" and shape[-1] == 1 and want[-1] is not None
-    hint = (
-        ". If the targets are class indices, use the loss `sparse_categorical_crossentropy`, or turn them into one-hot "
-        "rows with kcore.utils.to_categorical"
-    )
     raise DataError(
         f"Error when checking {kind}: expected {expected.name} to have shape {_show(want[start:])} but got array with "
-        f"shape {shape[start:]}{hint if indices else ''}",
+        f"shape {shape[start:]}{_CLASS_INDICES if indices else one_sample}",
         argument=KINDS[kind],
     )
 
@@ -215,6 +221,11 @@ def _show(shape: Sequence[int | None]) -> str:
     return str(tuple(shape))
 
 
-def _describe(value: Any) -> str:
+def _all_of(values: Sequence[Any]) -> str:
+    shown = ", ".join(describe(value) for value in values[:4])
+    return f"[{shown}, ...]" if len(values) > 4 else f"[{shown}]"
+
+
+def describe(value: Any) -> str:
     shape = getattr(value, "shape", None)
     return f"{type(value).__name__} of shape {tuple(shape)}" if shape is not None else f"{value!r:.80}"

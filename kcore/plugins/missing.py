@@ -41,7 +41,11 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
 def _nearest(name: str, known: Iterable[str], count: int) -> tuple[str, ...]:
     import difflib  # needed only when something is wrong
 
-    return tuple(difflib.get_close_matches(name, known, count))
+    known = list(known)
+    near = difflib.get_close_matches(name, known, count)
+    if len(name) > 2:  # what somebody began to write
+        near += [other for other in known if other.lower().startswith(name.lower()) and other not in near]
+    return tuple(near[:count])
 
 
 def _install(owner: str) -> str:

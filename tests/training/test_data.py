@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from kcore import backend as K
+from kcore.callbacks import Callback
 from kcore.engine.rows import Rows, take_range, take_rows
 from kcore.engine.standardize import Expected, count_samples, standardize
 from kcore.engine.weighting import class_weights, per_output, sample_weights
-from kcore.errors import DataError
+from kcore.errors import ArgumentError, DataError
 from kcore.layers import Dense, Input
 from kcore.models import Model, Sequential
 
@@ -199,6 +200,42 @@ def test_targets_of_one_axis_become_a_column_for_a_loss_of_the_users_own(rng):
         model.compile("sgd", loss)
         values += [model.evaluate(x, y, verbose=0), model.test_on_batch(x, y)]
     np.testing.assert_allclose(values, values[0], rtol=1e-6)
+
+
+def test_one_sample_instead_of_a_batch(classifier, classification):
+    with pytest.raises(DataError, match=r"It looks like one sample: give a batch"):
+        classifier.predict(classification[0][0])
+
+
+def test_a_list_of_samples(classifier, classification):
+    with pytest.raises(
+        DataError, match=r"20 arrays: .*\.\.\.\]. If they are the samples, make them one array: np.stack"
+    ):
+        classifier.predict(list(classification[0]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_size": 2.5}, "`batch_size` must be an int, 1 or more. Received: 2.5"),
+        ({"batch_size": "a"}, "`batch_size` must be an int"),
+        ({"epochs": "2"}, "`epochs` must be an int, 0 or more. Received: '2'"),
+        ({"epochs": -1}, "`epochs` must be an int"),
+        ({"steps_per_epoch": 0}, "`steps_per_epoch` must be an int, 1 or more"),
+        ({"shuffle": "bach"}, "`shuffle` must be True, False or 'batch'. Received: 'bach'"),
+        ({"callbacks": [Callback]}, r"Callback in `callbacks` is a class: make an object of it, Callback\(...\)"),
+        ({"callbacks": [print]}, "`callbacks` must be a list of callbacks. It holds: <built-in function print>"),
+    ],
+)
+def test_arguments_of_fit(classifier, classification, arguments, message):
+    with pytest.raises(ArgumentError, match=message):
+        classifier.fit(*classification, verbose=0, **arguments)
+
+
+@pytest.mark.parametrize("wrong", [np.ones((3, 3)), print])
+def test_no_generator(classifier, wrong):
+    with pytest.raises(DataError, match="expected a generator that yields batches, or a kcore.utils.Sequence"):
+        classifier.fit_generator(wrong, steps_per_epoch=1)
 
 
 # -- data on disk -----------------------------------------------------------------------------------------

@@ -197,7 +197,7 @@ def test_predict_is_the_same_in_any_batches(rng):
     for batch_size in (1, 3, 10, 64):
         for have, want in zip(model.predict(data, batch_size=batch_size), whole):
             np.testing.assert_allclose(have, want, rtol=1e-5)
-    with pytest.raises(ArgumentError, match="batch_size must be at least 1"):
+    with pytest.raises(ArgumentError, match="`batch_size` must be an int, 1 or more"):
         model.predict(data, batch_size=0)
 
 
