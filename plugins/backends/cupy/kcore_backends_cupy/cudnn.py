@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from kcore_backends_cupy import availability
 from kcore_backends_cupy.launch import Launch
+from kcore_backends_cupy.layout import Span, span
 
 WORKSPACE = 256 << 20  # bytes that a plan may use
 KEPT = 1024  # plans
@@ -147,33 +148,39 @@ class Call(Launch):
     def __call__(self) -> None:
         self._graph.execute(self._memory, self._workspace, handle=self._cudnn.handle())
 
+    def spans(self) -> tuple[list[Span], list[Span]]:
+        first, second, result, workspace = (span(x) for x in self._kept)
+        return [first, second], [result, workspace]
+
 
 class Cudnn:
     """cuDNN on one GPU.
 
     Args:
         module: the frontend, the module `cudnn`.
-        stream: where its work goes.
+        cupy: the array module, whose current stream it follows.
 
     Raises:
         RuntimeError: cuDNN itself is missing, or does not start.
     """
 
-    def __init__(self, module: Any, stream: Any):
+    def __init__(self, module: Any, cupy: Any):
         self.module = module
-        self._stream = stream
-        self._handles = threading.local()  # a handle is for one thread
+        self._cupy = cupy
+        self._own = threading.local()  # a handle is for one thread
         self._plans: OrderedDict[Convolution, Any] = OrderedDict()
         self._lock = threading.Lock()
         self.handle()
 
     def handle(self) -> int:
-        """The handle of this thread."""
-        found = getattr(self._handles, "value", None)
-        if found is None:
-            found = self._handles.value = self.module.create_handle()
-            self.module.set_stream(handle=found, stream=self._stream.ptr)
-        return found
+        """The handle of this thread, for CuPy's current stream: that of the device, or one that is captured."""
+        own, stream = self._own, self._cupy.cuda.get_current_stream().ptr
+        if not hasattr(own, "handle"):
+            own.handle, own.stream = self.module.create_handle(), None
+        if own.stream != stream:
+            self.module.set_stream(handle=own.handle, stream=stream)
+            own.stream = stream
+        return own.handle
 
     def plan(self, wanted: Convolution) -> Any:
         """A graph with an execution plan, made once; None where cuDNN knows no way."""
@@ -200,7 +207,7 @@ class Cudnn:
         return Call(self, graph, arrays, workspace)
 
 
-def find(stream: Any) -> Cudnn | None:
+def find(cupy: Any) -> Cudnn | None:
     """cuDNN, if it is installed; never on the host."""
     if availability.emulating():
         return None
@@ -209,7 +216,7 @@ def find(stream: Any) -> Cudnn | None:
     except ModuleNotFoundError:
         return None
     try:
-        return Cudnn(cudnn, stream)
+        return Cudnn(cudnn, cupy)
     except RuntimeError as error:
         warnings.warn(
             f"nvidia-cudnn-frontend is installed, and cuDNN does not start, so that kcore computes convolutions "
@@ -227,5 +234,5 @@ def library(device: Any) -> Cudnn | None:
     """cuDNN for a device, looked for once."""
     with _lock:
         if device not in _found:
-            _found[device] = find(device.stream)
+            _found[device] = find(device.xp)
         return _found[device]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore_backends_cupy.emulation.arrays import Capturing
+from kcore_backends_cupy.emulation import streams
 
 data_type = enum.Enum("data_type", ["HALF", "FLOAT", "DOUBLE"])
 numerical_note = enum.Enum(
@@ -22,6 +22,7 @@ WORKSPACE = 1024
 built: list[pygraph] = []  # all graphs with plans, in order
 executed: list[str] = []  # the operation of each execution
 supported = True
+streams_of_handle: list[int] = []
 
 
 class cudnnGraphNotSupportedError(Exception):
@@ -34,6 +35,7 @@ def create_handle() -> int:
 
 def set_stream(handle: int, stream: int) -> None:
     assert handle == 7
+    streams_of_handle[:] = [stream]
 
 
 class Tensor:
@@ -138,10 +140,8 @@ class pygraph:
     def execute(self, memory: dict[int, int], workspace: int, handle: int) -> None:
         assert self.state == "built"
         assert handle == 7
-        if Capturing.calls is not None:
-            Capturing.calls.append((lambda grid, block, args: self._compute(*args), (1,), (1,), (memory, workspace)))
-        else:
-            self._compute(memory, workspace)
+        assert streams_of_handle == [streams.current_stream().ptr]
+        streams.launch(lambda: self._compute(memory, workspace))
 
     def _compute(self, memory: dict[int, int], workspace: int) -> None:
         executed.append(self.kind)

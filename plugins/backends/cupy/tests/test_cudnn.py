@@ -31,7 +31,7 @@ def fake(emulated, monkeypatch):
     spec = importlib.util.spec_from_file_location("fake_cudnn", Path(__file__).with_name("fake_cudnn.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(cudnn, "find", lambda stream: Cudnn(module, stream))
+    monkeypatch.setattr(cudnn, "find", lambda cupy: Cudnn(module, cupy))
     return module
 
 
@@ -143,7 +143,7 @@ def test_no_images(fake, both):
     assert ours.shape == theirs.shape == (0, 6, 4)
 
 
-def test_the_frontend_without_cudnn(monkeypatch):
+def test_the_frontend_without_cudnn(emulated, monkeypatch):
     """A warning that says what to install; without the frontend, silence."""
 
     class Frontend:
@@ -154,9 +154,9 @@ def test_the_frontend_without_cudnn(monkeypatch):
     monkeypatch.delenv("KCORE_CUPY_EMULATE", raising=False)
     monkeypatch.setitem(sys.modules, "cudnn", Frontend)
     with pytest.warns(UserWarning, match=r"symbol cudnnCreate. pip install .*\[cudnn-cu12\]"):
-        assert cudnn.find(None) is None
+        assert cudnn.find(emulated.xp) is None
     monkeypatch.setitem(sys.modules, "cudnn", None)
-    assert cudnn.find(None) is None
+    assert cudnn.find(emulated.xp) is None
 
 
 # All that validation needs of cuDNN itself: the frontend asks for its version, and makes a handle.
