@@ -70,7 +70,7 @@ class Backward:
         """Calls that give the gradient of the operand's state, from ``dz`` of group index in one step."""
         group = self.seq.groups[index]
         flat = dz.reshape(-1, self.seq.batch)
-        calls: list[Call] = [partial(np.dot, group.recurrent_weights, flat, out)]
+        calls: list[Call] = [partial(np.dot, group.weights[: self.seq.units], flat, out)]
         if group.recurrent_mask is not None:
             calls.append(partial(np.multiply, out, group.recurrent_mask.T, out))
         return calls
@@ -143,18 +143,19 @@ class Backward:
         for index, (group, sums) in enumerate(zip(self.seq.groups, partial_sums, strict=True)):
             rows = self.operands[index][lo:hi]
             flat = rows.reshape(-1, rows.shape[-1])
-            sums.append(self.seq.scratch(group.weights.shape))
+            columns = self._columns(number, group)
+            sums.append(self.seq.scratch((len(columns), flat.shape[1])))
             calls += self._fill_operand(index, lo, hi)
-            calls.append(partial(np.dot, flat.T, self._columns(number, group).T, sums[-1]))
+            calls.append(partial(np.dot, columns, flat, sums[-1]))
         return calls
 
     def _unpack(self, group: Group, total: Array) -> list[Call]:
-        """Calls that hand the gradient of a group's packed weights out to those of the operands."""
+        """Calls that hand ``total (columns, rows of [h; 1; x])`` of a group out to the gradients of the operands."""
         units, outs = self.seq.units, self.outs
         calls: list[Call] = []
         for first, run in runs_of(group.blocks):
             block, count = run[0], len(run)
-            part = total[:, first * units : (first + count) * units]
+            part = total[first * units : (first + count) * units].T
             slope = np.array(block.slope, self.seq.dtype)
             for name, gate, rows in (
                 ("recurrent", block.recurrent, part[:units]),

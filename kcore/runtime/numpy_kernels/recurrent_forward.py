@@ -25,14 +25,12 @@ class Forward:
 
     def __init__(self, seq: Sequence):
         self.seq = seq
-        self._fused = seq.batch >= SMALL_BATCH and not seq.beside and not seq.blas_threads
-        self._rows = seq.units + 1 + (seq.features if self._fused else 0)
-        self.states = [seq.scratch((seq.steps + 1, self._rows, seq.batch)) for _ in seq.groups]
+        self.states = [seq.scratch((seq.steps + 1, len(group.weights), seq.batch)) for group in seq.groups]
         self.prepare: list[Call] = seq.pack_weights()
         self.prepare += [partial(states[:, seq.units].fill, 1) for states in self.states]
         self._from_input: list[list[Array]] = [[] for _ in seq.groups]  # by group and step
-        ranges = [] if self._fused else seq.pieces()
-        if self._fused:
+        ranges = [] if seq.fused else seq.pieces()
+        if seq.fused:
             for group, states in zip(seq.groups, self.states, strict=True):
                 inputs = states[:-1, seq.units + 1 :].swapaxes(1, 2)
                 self.prepare.append(masked_copy(seq.x, group.input_mask, inputs))
@@ -93,9 +91,8 @@ class Forward:
     def product(self, t: int, index: int, z: Array) -> list[Call]:
         """Calls that make the pre-activations ``z (blocks of group index, units, batch)`` of step t."""
         flat = z.reshape(-1, self.seq.batch)
-        weights = self.seq.groups[index].weights[: self._rows]
-        calls: list[Call] = [partial(np.dot, weights.T, self.states[index][t], flat)]
-        return calls if self._fused else [*calls, partial(np.add, flat, self._from_input[index][t], flat)]
+        calls: list[Call] = [partial(np.dot, self.seq.groups[index].weights.T, self.states[index][t], flat)]
+        return calls if self.seq.fused else [*calls, partial(np.add, flat, self._from_input[index][t], flat)]
 
     def hold(self, t: int, pairs: Seq[tuple[Array, Array]], masked: Array) -> list[Call]:
         """Where a sample is masked in step t, give each new value of `pairs` (new, old) its old one."""

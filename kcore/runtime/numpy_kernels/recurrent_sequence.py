@@ -89,7 +89,9 @@ class Group:
     Attributes:
         blocks: the gates.
         first: position of its first block among all blocks.
-        weights: ``(rows, len(blocks)*units)``, rows as in the operand ``[h; 1; x]``.
+        weights: ``(units + 1, columns)``, what a step's product takes: the rows belong to the operand ``[h; 1]``; or
+            ``(units + 1 + features, columns)`` for the operand ``[h; 1; x]``.
+        kernel_weights: ``(features, columns)``, the rows of ``x``.
         reads_state: whether ``h`` in its operand is the previous state (else the cell fills it in).
         input_mask, recurrent_mask: ``(batch, features)`` drop-out masks of its operand, or None.
     """
@@ -102,11 +104,15 @@ class Group:
         self.recurrent_mask = _mask_of(seq.operands.get("recurrent_dropout"), mask)
         units = seq.units
         self.columns = slice(first * units, (first + len(blocks)) * units)
-        rows, columns = units + 1 + seq.features, len(blocks) * units
-        # As each direction's product wants it: BLAS is up to a quarter faster where it need not transpose.
-        self.weights = seq.scratch((rows, columns)) if seq.backward else seq.scratch((columns, rows)).T
-        self.recurrent_weights = self.weights[:units]
-        self.kernel_weights = self.weights[units + 1 :]
+        columns = len(blocks) * units
+
+        def memory(rows: int) -> Array:
+            # As each direction's product wants it: BLAS is up to a quarter faster where it need not transpose, and
+            # a fifth where it finds the numbers side by side.
+            return seq.scratch((rows, columns)) if seq.backward else seq.scratch((columns, rows)).T
+
+        self.weights = memory(units + 1 + (seq.features if seq.fused else 0))
+        self.kernel_weights = self.weights[units + 1 :] if seq.fused else memory(seq.features)
 
 
 def _mask_of(masks: Array | None, gate: int) -> Array | None:
@@ -128,6 +134,12 @@ class Sequence:
         self.units = self.operands["recurrent"].shape[0]
         self.dtype = self.operands["x"].dtype
         self.x = self.in_time(self.operands["x"])
+        # Products of a step that are large themselves are best left to the threads of BLAS.
+        self.blas_threads = 2 * self.operands["recurrent"].size * self.batch >= LARGE_STEP
+        rows = self.features + (self.units if self.backward else 0)
+        flops = 2 * self.steps * self.batch * rows * self.operands["kernel"].shape[1]
+        self.beside = flops >= WORTH_A_THREAD and not self.blas_threads
+        self.fused = not self.backward and self.batch >= SMALL_BATCH and not self.beside and not self.blas_threads
         self.groups: list[Group] = []
         first = 0
         for members, reads_state in zip(blocks, reads, strict=True):
@@ -135,13 +147,7 @@ class Sequence:
                 self.groups.append(Group(self, first, part, reads_state, part[0].mask))
                 first += len(part)
         self.blocks = first
-        per_step = max(1, self.units * self.batch)
-        # Products of a step that are large themselves are best left to the threads of BLAS.
-        self.blas_threads = 2 * self.operands["recurrent"].size * self.batch >= LARGE_STEP
-        rows = self.features + (self.units if self.backward else 0)
-        flops = 2 * self.steps * self.batch * rows * self.operands["kernel"].shape[1]
-        self.beside = flops >= WORTH_A_THREAD and not self.blas_threads
-        self.chunk = max(1, min(self.steps, CHUNK_ELEMENTS // per_step))
+        self.chunk = max(1, min(self.steps, CHUNK_ELEMENTS // max(1, self.units * self.batch)))
 
     def _parts(self, members: Seq[Block]) -> list[Seq[Block]]:
         """Gates with drop-out masks of their own cannot share a product."""
@@ -184,9 +190,12 @@ class Sequence:
         calls: list[Call] = []
         units, bias = self.units, self._bias()
         for first, run in runs_of(group.blocks):
-            target, block = group.weights[:, first * units : (first + len(run)) * units], run[0]
+            columns, block = slice(first * units, (first + len(run)) * units), run[0]
             scale = np.array(block.slope if self.backward else block.scale, self.dtype)
-            sources = ((block.recurrent, "recurrent", target[:units]), (block.kernel, "kernel", target[units + 1 :]))
+            sources = (
+                (block.recurrent, "recurrent", group.weights[:units, columns]),
+                (block.kernel, "kernel", group.kernel_weights[:, columns]),
+            )
             for gate, name, part in sources:
                 if gate is None:
                     calls.append(partial(part.fill, 0))
@@ -195,7 +204,7 @@ class Sequence:
                         partial(np.multiply, gate_columns(self.operands[name], gate, units, len(run)), scale, part)
                     )
             if not self.backward:
-                calls += _pack_bias(run, bias, units, scale, target[units])
+                calls += _pack_bias(run, bias, units, scale, group.weights[units, columns])
         return calls
 
     def _bias(self) -> Array | None:
