@@ -111,10 +111,14 @@ def _signatures(door: Path) -> list[str]:
     ]
 
 
+ON_REQUEST = ("kcore-backends-", "kcore-kernels-")
+"""Beginnings of the names of plugins with extras of their own, for what not everybody wants: a GPU, a compiler."""
+
+
 def root_pyproject(projects: list[dict]) -> str:
-    """The root pyproject.toml with its extra `all`: every plugin that needs no GPU."""
+    """The root pyproject.toml with its extra `all`: every plugin that is not `ON_REQUEST`."""
     file = ROOT / "pyproject.toml"
-    names = [project["name"] for project in projects if not project["name"].startswith("kcore-backends-")]
+    names = [project["name"] for project in projects if not project["name"].startswith(ON_REQUEST)]
     listed = "".join(f'    "{name}>=0.1,<0.2",\n' for name in names)
     block = f"# begin generated: all\nall = [\n{listed}]\n# end generated: all"
     text = file.read_text(encoding="utf-8")

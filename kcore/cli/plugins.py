@@ -56,12 +56,14 @@ def show_plugin(args: argparse.Namespace) -> int:
         if args.distribution in (None, row.distribution)
         and (row.distribution == normalized(args.what) or (row.name == name and kind in ("", row.kind)))
     ]
-    if not rows:
+    found = discovery.index().distributions.get(normalized(args.what))
+    if not rows and found is None:
         raise NotInstalledError(f"Neither a distribution nor a name called '{args.what}' is installed.")
     if args.json:
         _print(True, rows)
         return 0
-    for distribution in dict.fromkeys(row.distribution for row in rows):
+    # A distribution with nothing but hooks has no rows.
+    for distribution in dict.fromkeys(row.distribution for row in rows) or [normalized(args.what)]:
         _describe(distribution)
         for row in rows:
             if row.distribution == distribution:

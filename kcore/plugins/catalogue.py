@@ -21,6 +21,7 @@ DISTRIBUTIONS: frozenset[str] = frozenset(
         "kcore-datasets-mnist",
         "kcore-datasets-reuters",
         "kcore-datasets-word-utils",
+        "kcore-kernels-numba",
         "kcore-layers-advanced-activations",
         "kcore-layers-convolutional",
         "kcore-layers-core",

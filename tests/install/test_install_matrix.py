@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECTS = runpy.run_path(str(ROOT / "tools" / "catalogue.py"))["plugin_projects"]()
+CATALOGUE_TOOL = runpy.run_path(str(ROOT / "tools" / "catalogue.py"))
+PROJECTS = CATALOGUE_TOOL["plugin_projects"]()
 PLUGINS = [project["name"] for project in PROJECTS]
-EVERYWHERE = [name for name in PLUGINS if not name.startswith("kcore-backends-")]
+EVERYWHERE = [name for name in PLUGINS if not name.startswith(CATALOGUE_TOOL["ON_REQUEST"])]
 # What others share, and what offers no name of its own, is installed, but not listed.
-NAMELESS = {project["name"] for project in PROJECTS if set(project["entry-points"]) == {"kcore.api"}}
+NAMELESS = {project["name"] for project in PROJECTS if set(project["entry-points"]) <= {"kcore.api", "kcore.hooks"}}
 REQUIRES = {project["name"]: project["dependencies"] for project in PROJECTS}
 
 pytestmark = pytest.mark.slow

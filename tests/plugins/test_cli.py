@@ -62,6 +62,13 @@ def test_show(zoo, capsys):
     assert "part of the core" in run(capsys, "plugins", "show", "relu")[1]
 
 
+def test_show_a_distribution_that_has_hooks_only(site, capsys):
+    site.distribution("their-hooks", entry_points="[kcore.hooks]\ntheirs = their_hooks.hooks\n")
+    status, out = run(capsys, "plugins", "show", "their-hooks")
+    assert status == 0
+    assert "their-hooks 1.0 (third-party)" in out and "hooks:theirs = their_hooks.hooks" in out
+
+
 def test_an_error_is_a_line_and_a_status(zoo, capsys):
     assert main(["plugins", "show", "unheard-of"]) == 1
     assert capsys.readouterr().err == ("kcore: Neither a distribution nor a name called 'unheard-of' is installed.\n")

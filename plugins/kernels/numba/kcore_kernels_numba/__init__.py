@@ -1,0 +1,5 @@
+"""Compiled kernels for kcore's NumPy device: LSTM and GRU over whole sequences, by numba.
+
+Nothing here is called by a user: installing the distribution is enough. `hooks` tells the core which operations have
+a compiled kernel; numba is imported, and the code compiled or read from its cache, when the first of them is bound.
+"""
