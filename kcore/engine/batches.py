@@ -58,6 +58,8 @@ class ArraySource:
         self.batch_size = batch_size
         self.steps = -(-samples // batch_size)
         self._shuffle = shuffle
+        self._arrays = list(arrays)
+        self._kept: list[Any] | None = None  # on the device, from the first of several epochs on
         self._row_shapes = [tuple(a.shape[1:]) for a in arrays]
         self._order = np.arange(samples)
         self._readers = [index_reader(a, self._order) if shuffle else range_reader(a) for a in arrays]
@@ -69,14 +71,28 @@ class ArraySource:
             shuffle_batches(self._order, self.batch_size)
         elif self._shuffle:
             np.random.shuffle(self._order)
-        readers, shapes = self._readers, self._row_shapes
-        with step.session() as session:
-            for start in range(0, len(self._order), self.batch_size):
-                stop = min(start + self.batch_size, len(self._order))
-                yield stop - start, partial(session.run_rows, readers, shapes, start, stop, collect)
+        starts = range(0, len(self._order), self.batch_size)
+        ends = [*starts[1:], len(self._order)]
+        if another and self._kept is None:
+            self._kept = _on_device(self._arrays, step)
+        with step.session(self._readers, self._row_shapes) as session:
+            if self._kept is not None:
+                order = step.function.device.asarray(self._order) if self._shuffle else None
+                for start, stop in zip(starts, ends):
+                    yield stop - start, partial(session.run_kept, self._kept, order, start, stop, collect)
+            else:
+                for start, stop, following in zip(starts, ends, [*ends[1:], None]):
+                    yield stop - start, partial(session.run_rows, start, stop, collect, following)
 
     def close(self) -> None:
-        """Nothing runs on behalf of arrays."""
+        self._kept = None
+
+
+def _on_device(arrays: Sequence[Any], step: Step) -> list[Any] | None:
+    """The arrays where the step runs, if that is another memory and has room for them; data on disk stay there."""
+    if not arrays or not all(isinstance(a, np.ndarray) for a in arrays):
+        return None
+    return step.function.device.keep(arrays, [t.dtype for t in step.inputs])
 
 
 class RepeatedSource:

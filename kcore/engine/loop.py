@@ -12,6 +12,9 @@ from kcore.engine.batches import Source
 from kcore.engine.callbacks import CallbackList
 from kcore.engine.progbar import Progbar
 from kcore.engine.step import Collect, Step
+from kcore.runtime.devices import current_device
+
+MOST_COMING = 32  # batches whose results a device may still owe when the next one is handed to it
 
 BatchHook = Callable[[int, int], bool]
 
@@ -62,23 +65,46 @@ class Averages:
 
     def reset(self) -> None:
         self.samples = 0
-        self.last: list[float] = []
+        self._last: list[float] = []
         self._sums = [0.0] * len(self.names)
+        self._coming: list[tuple[int, Callable[[], list[Any]]]] = []  # sizes and outputs that are on their way
 
     def __call__(self, size: int, outputs: list[Any]) -> None:
-        self.last = values = [output.item() for output in outputs]
         self.samples += size
+        if outputs and not isinstance(outputs[0], np.ndarray):
+            self._coming.append((size, current_device().later(outputs)))
+            if len(self._coming) >= MOST_COMING:
+                self._arrive()
+            return
+        self._add(size, outputs)
+
+    def _add(self, size: int, outputs: list[Any]) -> None:
+        self._last = values = [output.item() for output in outputs]
         sums = self._sums
         for i, value in enumerate(values):
             sums[i] += value * size
+
+    def _arrive(self) -> None:
+        """Wait for the outputs that another device sends."""
+        for size, wait in self._coming:
+            self._add(size, wait())
+        self._coming.clear()
+
+    @property
+    def last(self) -> list[float]:
+        """What the latest batch reported."""
+        if self._coming:
+            self._arrive()
+        return self._last
 
     def values(self) -> list[float]:
         """The averages, in the order of the names."""
         if not self.samples:
             return []
+        last = self.last
         values = [total / self.samples for total in self._sums]
         for i in self._stateful:
-            values[i] = self.last[i]
+            values[i] = last[i]
         return values
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,72 +46,117 @@ class Step:
         """Run it on arrays; the outputs belong to the caller."""
         return self.function([*arrays, *self._tail])
 
-    def session(self) -> Session:
+    def session(self, readers: Sequence[Reader], row_shapes: Sequence[tuple[int, ...]]) -> Session:
         """A run of many batches whose memory is kept from batch to batch."""
-        return Session(self)
+        return Session(self, readers, row_shapes)
+
+
+@dataclass
+class _Held:
+    """The plan for batches of one size, its memory, and the batch that is on its way to it."""
+
+    plan: Any
+    instance: Any
+    ahead: tuple[int, Any] | None = None  # its first row, and what the stager delivers
 
 
 class Session:
     """Many batches through one step.
 
-    Rows are read straight into the input memory of the plan (on a CPU; for other devices into memory of the
-    host that is sent there), and the outputs are read where they lie, before the next batch overwrites them.
+    On a CPU rows are read straight into the input memory of the plan. For a device with memory of its own the next
+    batch is read and sent while the present one is computed, or its rows are gathered from data that are there. The
+    outputs are read where they lie, before the next batch overwrites them.
+
+    Args:
+        step: what is run.
+        readers: for each input, a function ``(start, stop, out)`` that writes rows into `out`.
+        row_shapes: for each input, the shape of a row.
     """
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, readers: Sequence[Reader], row_shapes: Sequence[tuple[int, ...]]) -> None:
         self._step = step
-        self._held: dict[int, tuple[Any, Any, list[Any]]] = {}  # batch size -> (plan, its memory, where rows go)
+        self._readers = readers
+        self._row_shapes = row_shapes
+        self._held: dict[int, _Held | None] = {}  # by the size of batches
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for plan, instance, _ in self._held.values():
-            plan.release(instance)
+        for held in self._held.values():
+            if held is not None:
+                held.plan.release(held.instance)
         self._held.clear()
 
-    def run_rows(
-        self,
-        readers: Sequence[Reader],
-        row_shapes: Sequence[tuple[int, ...]],
-        start: int,
-        stop: int,
-        collect: Collect,
-    ) -> None:
+    def run_rows(self, start: int, stop: int, collect: Collect, following: int | None = None) -> None:
         """Run the step on the rows `start` to `stop` and hand its outputs to `collect`.
 
         Args:
-            readers: for each input, a function ``(start, stop, out)`` that writes rows into `out`.
-            row_shapes: for each input, the shape of a row.
+            start, stop: the rows.
+            collect: what is given their number and the outputs.
+            following: the end of the batch after this one, which may be read ahead; None if there is none.
         """
-        size = stop - start
-        held = self._held.get(size) or self._hold(size, row_shapes)
+        held = self._hold(stop - start)
         if held is None:
-            buffers = self._host_buffers(size, row_shapes)
-            for read, buffer in zip(readers, buffers):
-                read(start, stop, buffer)
-            collect(size, self._step(buffers))
+            self._run_unplanned(start, stop, collect)
             return
-        _, instance, buffers = held
-        for read, buffer in zip(readers, buffers):
-            read(start, stop, buffer)
-        if buffers is not instance.inputs:
-            for there, here in zip(instance.inputs, buffers):
-                there[...] = instance.device.asarray(here)
+        instance = held.instance
+        if instance.stager is None:
+            self._read(start, stop, instance.inputs)
+        else:
+            at, batch = held.ahead or (-1, None)
+            held.ahead = None
+            if at != start:
+                batch = self._fill(held, start, stop)
+            instance.stager.deliver(batch, instance.inputs)
         instance.run()
-        collect(size, instance.outputs)
+        if following is not None and instance.stager is not None:
+            self._read_ahead(stop, following)
+        collect(stop - start, instance.outputs)
         instance.finish()
 
-    def _hold(self, size: int, row_shapes: Sequence[tuple[int, ...]]) -> tuple[Any, Any, list[Any]] | None:
-        step = self._step
-        plan = step.function.bound_plan([(size, *shape) for shape in row_shapes], step.training)
-        if plan is None:  # shapes follow from data
-            return None
-        instance = plan.acquire()
-        on_host = all(isinstance(a, np.ndarray) for a in instance.inputs)
-        self._held[size] = (plan, instance, instance.inputs if on_host else self._host_buffers(size, row_shapes))
-        return self._held[size]
+    def run_kept(self, rows: Sequence[Any], order: Any, start: int, stop: int, collect: Collect) -> None:
+        """As `run_rows`, of rows that the device keeps, in an order that lies there, too (None: as they are)."""
+        held = self._hold(stop - start)
+        if held is None:
+            self._run_unplanned(start, stop, collect)
+            return
+        instance = held.instance
+        device = instance.device
+        with device.errstate():
+            for there, data in zip(instance.inputs, rows, strict=True):
+                if order is None:
+                    there[...] = data[start:stop]
+                else:
+                    device.xp.take(data, order[start:stop], axis=0, out=there)
+        instance.run()
+        collect(stop - start, instance.outputs)
+        instance.finish()
 
-    def _host_buffers(self, size: int, row_shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-        specs = zip(row_shapes, self._step.inputs, strict=True)
-        return [np.empty((size, *shape), tensor.dtype) for shape, tensor in specs]
+    def _run_unplanned(self, start: int, stop: int, collect: Collect) -> None:
+        specs = zip(self._row_shapes, self._step.inputs, strict=True)
+        buffers = [np.empty((stop - start, *shape), tensor.dtype) for shape, tensor in specs]
+        self._read(start, stop, buffers)
+        collect(stop - start, self._step(buffers))
+
+    def _read_ahead(self, start: int, stop: int) -> None:
+        held = self._hold(stop - start)
+        if held is not None:
+            # What cannot be read is no error of the present batch: it is read again, and fails, at its turn.
+            with contextlib.suppress(Exception):
+                held.ahead = start, self._fill(held, start, stop)
+
+    def _fill(self, held: _Held, start: int, stop: int) -> Any:
+        return held.instance.stager.fill(partial(self._read, start, stop))
+
+    def _read(self, start: int, stop: int, targets: Sequence[Any]) -> None:
+        for read, target in zip(self._readers, targets):
+            read(start, stop, target)
+
+    def _hold(self, size: int) -> _Held | None:
+        """The plan for batches of a size, with memory; None where shapes follow from data, and there can be none."""
+        if size not in self._held:
+            shapes = [(size, *shape) for shape in self._row_shapes]
+            plan = self._step.function.bound_plan(shapes, self._step.training)
+            self._held[size] = None if plan is None else _Held(plan, plan.acquire())
+        return self._held[size]

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from kcore.compile.plan import Instruction
+from kcore.graph import Spec
 from kcore.ops.random import RandomStream
+from kcore.runtime.staging import Stager
 
 
 class Device:
@@ -45,6 +47,22 @@ class Device:
     def to_host(self, array: Any) -> Any:
         """A NumPy copy of a device array, owned by the caller."""
         raise NotImplementedError
+
+    def later(self, arrays: Sequence[Any]) -> Callable[[], list[Any]]:
+        """Begin to copy arrays to the host, as they are now; the call that is returned gives the NumPy arrays. A
+        device that works on beside such a copy lets its caller hand it more work first."""
+        copies = [self.to_host(array) for array in arrays]
+        return lambda: copies
+
+    def stager(self, specs: Sequence[Spec]) -> Stager | None:
+        """What takes batches from the host into inputs of these shapes; None where inputs are memory of the host,
+        into which rows can be written straight."""
+        return Stager(self, specs)
+
+    def keep(self, arrays: Sequence[Any], dtypes: Sequence[str]) -> list[Any] | None:
+        """Copies of data of the host that stay on the device, for an epoch after the other; None where there is no
+        room for them, or nothing to win."""
+        return None
 
     def random_bits(self, stream: RandomStream, words: int) -> Any:
         """The next `words` 64-bit words of a stream, as a 1-D uint64 array."""

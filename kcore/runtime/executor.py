@@ -7,7 +7,7 @@ one function at the same time. Variables and constants are shared.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from kcore.compile import Instruction, Plan
@@ -17,6 +17,7 @@ from kcore.graph import Spec, Tensor
 from kcore.runtime.context import BindContext
 from kcore.runtime.device import Device
 from kcore.runtime.failure import explained
+from kcore.runtime.staging import Stager
 
 Key = tuple[Any, int]
 
@@ -35,6 +36,11 @@ class Instance:
         self._calls = device.arrange([self._bind(ctx, i) for i in plan.instructions])
         self.outputs = [self.array(t) for t in plan.outputs]
         self._finish = self._bind_copies()
+
+    @cached_property
+    def stager(self) -> Stager | None:
+        """What takes batches from the host into `inputs`; None where they can be written straight."""
+        return self.device.stager([t.spec for t in self.plan.inputs])
 
     def _input(self, t: Tensor, array: Any) -> Any:
         if array is None:

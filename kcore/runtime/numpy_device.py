@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kcore.compile.plan import Instruction
+from kcore.graph import Spec
 from kcore.ops.random import WORDS_PER_BLOCK, RandomStream
 from kcore.runtime.device import Device
 from kcore.runtime.numpy_groups import bind_group
@@ -28,6 +29,9 @@ class NumpyDevice(Device):
 
     def to_host(self, array: Any) -> np.ndarray:
         return np.array(array)
+
+    def stager(self, specs: Sequence[Spec]) -> None:
+        return None
 
     def random_bits(self, stream: RandomStream, words: int) -> np.ndarray:
         start = stream.take(words)

@@ -8,8 +8,6 @@ import pytest
 from kcore import backend as K
 from kcore.callbacks import Callback
 from kcore.engine.layer import Layer
-from kcore.engine.loop import Predictions
-from kcore.engine.rows import range_reader
 from kcore.errors import ArgumentError, DataError, KcoreWarning
 from kcore.layers import Dense, Dropout, Input
 from kcore.models import Model, Sequential
@@ -396,48 +394,3 @@ def test_twenty_threads_predict_what_one_predicts(rng):
     for thread in threads:
         thread.join()
     assert wrong == []
-
-
-# -- devices ----------------------------------------------------------------------------------------------
-
-
-def test_rows_go_through_the_host_where_the_plan_is_elsewhere(classifier, classification):
-    """As for a GPU: the memory of the plan is no NumPy array, and is written by its device only."""
-
-    class Remote:
-        def __init__(self, array):
-            self.array = array
-
-        def __setitem__(self, key, value):
-            assert isinstance(value, Remote)
-            self.array[key] = value.array
-
-    class Device:
-        @staticmethod
-        def asarray(array):
-            return Remote(array.copy())
-
-    x = classification[0]
-    expected = classifier.predict(x, batch_size=8)
-    step = classifier.predict_function
-    session = step.session()
-    hold = session._hold
-
-    def hold_remotely(size, row_shapes):
-        plan, instance, _ = hold(size, row_shapes)
-
-        class Elsewhere:
-            device = Device
-            inputs = [Remote(a) for a in instance.inputs]
-            outputs = instance.outputs
-            run = instance.run
-            finish = instance.finish
-
-        session._held[size] = (plan, Elsewhere, session._host_buffers(size, row_shapes))
-        return session._held[size]
-
-    session._hold = hold_remotely
-    collect = Predictions(16)
-    for start in (0, 8):
-        session.run_rows([range_reader(x)], [(4,)], start, start + 8, collect)
-    np.testing.assert_array_equal(collect.arrays()[0], expected[:16])

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from kcore.errors import ExecutionError
+from kcore.graph import Spec
 from kcore.ops.random import RandomStream
 from kcore.runtime.device import Device
-from kcore_backends_cupy import availability, precision
+from kcore_backends_cupy import availability, precision, transfer
 
 
 class CupyDevice(Device):
@@ -73,6 +74,19 @@ class CupyDevice(Device):
 
     def to_host(self, array: Any) -> np.ndarray:
         return array.get()
+
+    def later(self, arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
+        return transfer.later(self, arrays)
+
+    def stager(self, specs: Sequence[Spec]) -> transfer.PinnedStager:
+        return transfer.PinnedStager(self, specs)
+
+    def keep(self, arrays: Sequence[Any], dtypes: Sequence[str]) -> list[Any] | None:
+        return transfer.kept(self, arrays, dtypes)
+
+    def here(self) -> Any:
+        """A context manager in which CuPy's current device is this one."""
+        return self.xp.cuda.Device(self.number)
 
     def random_bits(self, stream: RandomStream, words: int) -> Any:
         from kcore.runtime.context import BindContext
