@@ -7,6 +7,7 @@ from kcore_optimizers import Adadelta as Adadelta
 from kcore_optimizers import Adagrad as Adagrad
 from kcore_optimizers import Adam as Adam
 from kcore_optimizers import Adamax as Adamax
+from kcore_optimizers import LossScaleOptimizer as LossScaleOptimizer
 from kcore_optimizers import Nadam as Nadam
 from kcore_optimizers import RMSprop as RMSprop
 from kcore_optimizers import SGD as SGD

@@ -219,6 +219,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "Adagrad": "kcore-optimizers",
         "Adam": "kcore-optimizers",
         "Adamax": "kcore-optimizers",
+        "LossScaleOptimizer": "kcore-optimizers",
         "Nadam": "kcore-optimizers",
         "RMSprop": "kcore-optimizers",
         "SGD": "kcore-optimizers",

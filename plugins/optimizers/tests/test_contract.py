@@ -10,7 +10,7 @@ from kcore.constraints import NonNeg
 from kcore.errors import DataError, GradientError, NotInstalledError
 from kcore.optimizers import Optimizer
 
-NAMES = [n for n in kcore_optimizers.__all__ if n != "TFOptimizer"]
+NAMES = [n for n in kcore_optimizers.__all__ if n not in ("TFOptimizer", "LossScaleOptimizer")]
 ARGUMENTS = {
     "SGD": {"lr": 0.5, "momentum": 0.25, "decay": 0.125, "nesterov": True},
     "RMSprop": {"lr": 0.5, "rho": 0.75, "epsilon": 0.01, "decay": 0.125},
