@@ -15,7 +15,7 @@ from kcore.utils import load_pickle
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
-ADDRESS = "http://www.cs.toronto.edu/~kriz/"
+ADDRESS = "https://www.cs.toronto.edu/~kriz/"
 
 
 def read(path: str, labels: str) -> Arrays:
