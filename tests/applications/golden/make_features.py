@@ -49,7 +49,8 @@ def first_numbers_as_in_the_original():
 
 
 def with_older_names(model):
-    """ResNet50 and DenseNet as Keras 2.1 has them: names of layers, and in a block the branch before the shortcut."""
+    """ResNet50 and DenseNet as Keras 2.1 has them: names of layers; in ResNet50 also epsilon, and in a block the branch
+    before the shortcut."""
 
     def older(match):
         stage, block, part, kind = match.groups()
@@ -65,6 +66,8 @@ def with_older_names(model):
     for layer in config["layers"]:
         if layer["class_name"] == "Add":  # DenseNet has none
             layer["inbound_nodes"][0].reverse()
+        if layer["class_name"] == "BatchNormalization" and model.name == "resnet50":
+            layer["config"]["epsilon"] = 1e-3
     return tf_keras.Model.from_config(config)
 
 

@@ -32,7 +32,15 @@ from kcore_applications_imagenet_utils import (
 )
 from kcore_applications_imagenet_utils import preprocess_input as _preprocess
 
-URL = "https://github.com/fchollet/deep-learning-models/releases/download/v0.8/"
+URL = "https://github.com/keras-team/keras-applications/releases/download/densenet/"
+
+#: Name: hashes of the files with and without the top. Keras 2.1.6 forgot the last activation, and its files (release
+#: v0.8 of deep-learning-models) are older ones.
+HASHES = {
+    "densenet121": ("9d60b8095a5708f2dcce2bca79d332c7", "30ee3e1110167f948a6b9946edeeb738"),
+    "densenet169": ("d699b8f76981ab1b30698df4c175e90b", "b8c4d4c20dd625c148057b9ff1c1176b"),
+    "densenet201": ("1ceb130c1ea1b78c3bf6114dbdfd8807", "c13680b51ded0fb44dff2d8f86ac8bb1"),
+}
 
 #: Channels that each layer of a block adds.
 GROWTH = 32
@@ -185,7 +193,7 @@ def _build(
         x = pooled(x, pooling)
     model = connect(begin, x, name)
     files = f"{name}_weights_tf_dim_ordering_tf_kernels"
-    load_weights(model, weights, ReleasedWeights(URL, f"{files}.h5", f"{files}_notop.h5"), include_top)
+    load_weights(model, weights, ReleasedWeights(URL, f"{files}.h5", f"{files}_notop.h5", *HASHES[name]), include_top)
     return model
 
 

@@ -1,8 +1,10 @@
 """The published weights of an application.
 
-The addresses and md5 hashes in the applications' modules are those of the files' releases, as Keras 2.1 lists them. A
-download with another hash is refused with a message that says how to use it all the same; a file that is in the cache
-is taken as it is.
+The addresses and md5 hashes in the applications' modules are those that the original asks for: they were recorded while
+keras-applications 1.0.8 ran (`tests/applications/golden/make_released.py`), and a test compares. For VGG, ResNet50,
+Inception, Xception and MobileNet, Keras 2.1.6 asks for the same. MobileNet's files have no published hash. Nobody has
+fetched the files through this code: a hash that is wrong here would refuse a good file, so the message then says how to
+put the file in place by hand, and what lies in the cache is taken as it is.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ class ReleasedWeights:
     def fetch(self, include_top: bool) -> str:
         """The path of one of the two files, fetched if it is not in the cache."""
         name, file_hash = (self.top, self.top_hash) if include_top else (self.no_top, self.no_top_hash)
-        return cached_file(name, self.url + name, file_hash, cache_subdir="models")
+        # Keras keeps NASNet-large.h5 as nasnet_large.h5: a cache copied from there serves here.
+        return cached_file(name.lower().replace("-", "_"), self.url + name, file_hash, cache_subdir="models")
 
 
 def load_weights(

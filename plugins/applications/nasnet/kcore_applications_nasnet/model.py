@@ -23,7 +23,9 @@ from kcore_applications_imagenet_utils import (
 from kcore_applications_imagenet_utils import preprocess_input as _preprocess
 from kcore_applications_nasnet.cells import normal_cell, normalized, reduction_cell
 
-URL = "https://github.com/fchollet/deep-learning-models/releases/download/v0.8/"
+#: Those of the network as published; the files that Keras 2.1.6 fetched (release v0.8 of deep-learning-models) were for
+#: one with fewer weights (5,324,604 and 88,920,922).
+URL = "https://github.com/titu1994/Keras-NASNet/releases/download/v1.2/"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,13 @@
 """The network: blocks of three convolutions, each beside a shortcut.
 
 He et al., "Deep Residual Learning for Image Recognition", 2015.
+
+Where the releases of Keras differ. Epsilon of the normalization: 1e-3, the default of 2.1.6, in every release that
+fetched the files below; features of the released weights, and of weights trained and saved by 2.1.6, need it. Only the
+later API, with files of its own, has 1.001e-5. The pooling at the start: padded by one pixel, as in all releases from
+2.2 on, with the same files; 2.1.6 lost the last row and column there (55 of 56), and ended `include_top=False` in an
+average of 7x7 regions, which images of other sizes do not have. A model that 2.1.6 saved whole brings its own
+configuration.
 """
 
 from __future__ import annotations
@@ -32,9 +39,6 @@ from kcore_applications_imagenet_utils import (
 
 #: (stage, blocks, filters inside the blocks): a block returns four times as many channels.
 STAGES = ((2, 3, 64), (3, 4, 128), (4, 6, 256), (5, 3, 512))
-
-#: Of the normalization: what the released weights were trained with.
-EPSILON = 1.001e-5
 
 RELEASED = ReleasedWeights(
     "https://github.com/fchollet/deep-learning-models/releases/download/v0.2/",
@@ -97,7 +101,7 @@ def _first_layers(x: Any) -> Any:
 
 
 def _normalized(x: Any, name: str) -> Any:
-    return BatchNormalization(axis=channel_axis(), epsilon=EPSILON, name=name)(x)
+    return BatchNormalization(axis=channel_axis(), name=name)(x)
 
 
 def _block(x: Any, stage: int, block: str, filters: int) -> Any:
