@@ -394,3 +394,40 @@ def test_a_gru_that_resets_before_the_product_does_not_take_the_weights_of_one_t
         model.load_weights(str(tmp_path / "w.h5"), by_name=True, skip_mismatch=True)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize(
+    "activations, message",
+    [
+        ({"recurrent_activation": "hard_sigmoid"}, "recurrent_activation='hard_sigmoid', so that its outputs will"),
+        ({"recurrent_activation": "sigmoid", "activation": "relu"}, "activation='relu' and .* its outputs will"),
+        ({"recurrent_activation": "sigmoid"}, None),
+    ],
+)
+def test_weights_of_cudnn_in_a_layer_of_other_activations(kind, activations, message, tmp_path):
+    saved = Sequential([getattr(layers, f"CuDNN{kind}")(2, input_shape=(None, 3), name="rnn")])
+    saved.save_weights(str(tmp_path / "w.h5"))
+    after = {"reset_after": True} if kind == "GRU" else {}
+    model = Sequential([getattr(layers, kind)(2, input_shape=(None, 3), name="rnn", **activations, **after)])
+    if message:
+        with pytest.warns(KcoreWarning, match=message):
+            model.load_weights(str(tmp_path / "w.h5"))
+    else:
+        model.load_weights(str(tmp_path / "w.h5"))
+    x = np.random.rand(2, 5, 3)
+    difference = np.abs(model.predict(x) - saved.predict(x)).max()
+    assert difference > 1e-4 if message else difference < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_weights_of_a_plain_layer_in_one_of_cudnn(kind, tmp_path):
+    """The file does not say what the activations were."""
+    after = {"reset_after": True} if kind == "GRU" else {}
+    saved = Sequential([getattr(layers, kind)(2, input_shape=(None, 3), recurrent_activation="sigmoid", **after)])
+    saved.save_weights(str(tmp_path / "w.h5"))
+    model = Sequential([getattr(layers, f"CuDNN{kind}")(2, input_shape=(None, 3))])
+    with pytest.warns(KcoreWarning, match=f"a plain {kind}.*differ unless.*hard_sigmoid"):
+        model.load_weights(str(tmp_path / "w.h5"))
+    x = np.random.rand(2, 5, 3)
+    np.testing.assert_allclose(model.predict(x), saved.predict(x), atol=1e-6)

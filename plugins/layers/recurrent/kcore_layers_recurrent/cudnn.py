@@ -19,7 +19,7 @@ from kcore.ops import recurrent
 from kcore.shapes import positive_int
 from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS
-from kcore_layers_recurrent.layouts import cudnn_kernels, is_plain
+from kcore_layers_recurrent.layouts import cudnn_kernels, is_plain, warn_of_cudnn_activations
 from kcore_layers_recurrent.rnn import RNN
 from kcore_layers_recurrent.support import set_weight_settings, weight_config
 
@@ -155,6 +155,7 @@ class CuDNNGRU(_CuDNNRNN):
                 f"The file has the weights of a GRU with reset_after=False; layer {self.name} is a CuDNNGRU, whose "
                 "reset gate acts after the product and which computes something else. Make it a GRU."
             )
+        warn_of_cudnn_activations(self, "GRU")
         return [*cudnn_kernels(weights, 3), weights[2].reshape(-1)]
 
 
@@ -215,4 +216,5 @@ class CuDNNLSTM(_CuDNNRNN):
         """Weights of a `CuDNNLSTM`, or of an `LSTM`, whose bias becomes two halves of itself."""
         if not is_plain(weights, 4, self.units) or np.ndim(weights[2]) == 2:
             return weights
+        warn_of_cudnn_activations(self, "LSTM")
         return [*cudnn_kernels(weights, 4), np.tile(weights[2] / 2, 2)]

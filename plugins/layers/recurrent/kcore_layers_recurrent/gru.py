@@ -8,7 +8,7 @@ from kcore import backend as K
 from kcore.errors import ShapeError
 from kcore.ops import recurrent
 from kcore_layers_recurrent.cell import WEIGHT_KEYS, Cell
-from kcore_layers_recurrent.layouts import KERAS_1_GRU, is_cudnn, joined_gates, plain_kernels
+from kcore_layers_recurrent.layouts import KERAS_1_GRU, is_cudnn, joined_gates, plain_kernels, warn_of_other_activations
 from kcore_layers_recurrent.standard import CellSetting, StandardRNN, split_arguments
 from kcore_layers_recurrent.support import activation_name, implementation_number
 
@@ -177,4 +177,5 @@ class GRU(StandardRNN):
                 "is a GRU with reset_after=False, which computes something else. Make it GRU(..., reset_after=True, "
                 "recurrent_activation='sigmoid')."
             )
+        warn_of_other_activations(self, "CuDNNGRU")
         return [*plain_kernels(weights, 3), weights[2].reshape(2, -1)]

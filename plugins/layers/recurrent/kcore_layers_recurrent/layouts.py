@@ -19,6 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from kcore import activations
+from kcore.errors import warn
+
 #: Where Keras 1 has the gates that stand first, second ... today. LSTM: i, c, f, o there; i, f, c, o here.
 KERAS_1_LSTM = (0, 2, 1, 3)
 KERAS_1_GRU = (0, 1, 2)
@@ -71,3 +74,36 @@ def cudnn_kernels(weights: Sequence[Any], gates: int) -> list[Any]:
         np.hstack([block.T.reshape(block.shape) for block in np.hsplit(kernel, gates)]),
         np.hstack([block.T for block in np.hsplit(recurrent_kernel, gates)]),
     ]
+
+
+def warn_of_other_activations(layer: Any, cudnn: str) -> None:
+    """Warn where a plain layer takes the weights of one of cuDNN's, and has not its activations.
+
+    Args:
+        layer: the layer that takes them.
+        cudnn: class name of the layer whose weights they are.
+    """
+    own = layer.cell.activation, layer.cell.recurrent_activation
+    if own != (activations.tanh, activations.sigmoid):
+        activation, recurrent_activation = (getattr(function, "__name__", repr(function)) for function in own)
+        warn(
+            f"The file has the weights of a {cudnn}, which computes with activation='tanh' and "
+            f"recurrent_activation='sigmoid'; layer {layer.name} has activation={activation!r} and "
+            f"recurrent_activation={recurrent_activation!r}, so that its outputs will differ. Make it "
+            f"{type(layer).__name__}(..., activation='tanh', recurrent_activation='sigmoid')."
+        )
+
+
+def warn_of_cudnn_activations(layer: Any, plain: str) -> None:
+    """Warn that one of cuDNN's layers takes the weights of a plain one, whose activations weights do not tell.
+
+    Args:
+        layer: the layer that takes them.
+        plain: class name of the layer whose weights they are.
+    """
+    warn(
+        f"The file has the weights of a plain {plain}. Layer {layer.name} is a {type(layer).__name__}, which computes "
+        "with activation='tanh' and recurrent_activation='sigmoid': its outputs will differ unless the layer that was "
+        f"saved did too ({plain}'s default was recurrent_activation='hard_sigmoid'). To be sure, make it the "
+        f"{plain} that was saved."
+    )

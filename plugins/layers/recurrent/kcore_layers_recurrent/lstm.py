@@ -8,7 +8,13 @@ from kcore import backend as K
 from kcore.ops import recurrent
 from kcore_layers_recurrent.bias import UnitForgetBias
 from kcore_layers_recurrent.cell import WEIGHT_KEYS, Cell
-from kcore_layers_recurrent.layouts import KERAS_1_LSTM, is_cudnn, joined_gates, plain_kernels
+from kcore_layers_recurrent.layouts import (
+    KERAS_1_LSTM,
+    is_cudnn,
+    joined_gates,
+    plain_kernels,
+    warn_of_other_activations,
+)
 from kcore_layers_recurrent.standard import CellSetting, StandardRNN, split_arguments
 from kcore_layers_recurrent.support import activation_name, implementation_number
 
@@ -148,4 +154,5 @@ class LSTM(StandardRNN):
         weights = joined_gates(weights, KERAS_1_LSTM)
         if not is_cudnn(weights, 4, self.units):
             return weights
+        warn_of_other_activations(self, "CuDNNLSTM")
         return [*plain_kernels(weights, 4), weights[2].reshape(2, -1).sum(axis=0)]
