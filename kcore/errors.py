@@ -188,6 +188,16 @@ class DamagedFileError(SavedModelError, OSError):
     """A file cannot be read as what it should be; Keras raises the OSError of its HDF5 library there."""
 
 
+class WeightsMismatchError(SavedModelError):
+    """The weights that a file has for a layer are not those of the model's layer."""
+
+
+class OverwriteError(KcoreError, FileExistsError, EOFError):
+    """A file exists, and whether it may be replaced cannot be asked: nobody can answer."""
+
+    path: str | None = None
+
+
 class UnsafeModelError(SavedModelError):
     """A saved model contains code (a `Lambda`'s bytecode) that the caller did not allow."""
 

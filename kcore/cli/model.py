@@ -14,9 +14,12 @@ from kcore.saving.inspection import inspect_file
 HELP = "show what a saved model or a file of weights holds, and whether it is sound; imports no plugin"
 
 
+_HOLDS = {"model": "a whole model", "weights": "weights only", "architecture": "an architecture without weights"}
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("file", help="an HDF5 file that save, save_weights, or Keras 2 wrote")
+    parser.add_argument("file", help="an HDF5 file that save, save_weights, or Keras 2 wrote, or JSON of to_json")
     parser.add_argument("--weights", action="store_true", help="list every array, with its shape")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -36,14 +39,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lines(record: dict[str, Any], every_array: bool) -> list[str]:
-    holds = {"model": "a whole model", "weights": "weights only"}[record["holds"]]
+    holds = _HOLDS[record["holds"]]
     version = f"Keras {record['keras_version']}" if record["keras_version"] else "an unknown version of Keras"
     backend = f" on {record['backend']}" if record["backend"] else ""
     lines = [f"{record['path']}: {holds}, {_size(record['file_bytes'])}, layout of {version}{backend}", ""]
     lines += _model_lines(record["model"], every_array)
     weights = record["weights"]
     kinds = ", ".join(weights["dtypes"]) or "none"
-    lines += ["", f"{weights['numbers']:,} weights in {weights['arrays']} arrays ({kinds}), {_size(weights['bytes'])}"]
+    if record["holds"] != "architecture":
+        lines += [
+            "",
+            f"{weights['numbers']:,} weights in {weights['arrays']} arrays ({kinds}), {_size(weights['bytes'])}",
+        ]
     if record["training"]:
         lines += ["", *_training_lines(record)]
     if record["provenance"]:

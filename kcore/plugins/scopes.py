@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from kcore.errors import ArgumentError
+
 
 @dataclass(frozen=True)
 class _Frame:
@@ -49,6 +51,11 @@ class CustomObjectScope:
     def __init__(self, *args: Mapping[str, Any]) -> None:
         self.custom_objects: dict[str, Any] = {}
         for objects in args:
+            if not isinstance(objects, Mapping):
+                raise ArgumentError(
+                    "Custom objects are given as a dictionary, name to class or function, such as "
+                    f"{{'MyLayer': MyLayer}}, but got {objects!r:.200}"
+                )
             self.custom_objects.update(objects)
 
     def __enter__(self) -> CustomObjectScope:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +12,8 @@ import numpy as np
 
 from kcore.engine.deserialize import deserialize
 from kcore.errors import ArgumentError, KcoreError, SavedModelError
+from kcore.plugins.scopes import CustomObjectScope
+from kcore.saving.files import naming
 from kcore.saving.translate import translate
 from kcore.saving.weights import KERAS_VERSION, LAYOUT_BACKEND
 
@@ -89,10 +93,12 @@ def model_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
             "`model_from_config` expects a dictionary, not a list. Maybe you meant to use "
             "`Sequential.from_config(config)`?"
         )
+    scope = CustomObjectScope(custom_objects or {})
     try:
         if count_layers(config) > MOST_LAYERS:
             raise SavedModelError(f"The description of the model has more than {MOST_LAYERS} layers.")
-        return deserialize(translate(config), custom_objects)
+        with scope:
+            return deserialize(translate(config))
     except RecursionError:
         raise SavedModelError("The description of the model is nested too deeply.") from None
     except KcoreError:
@@ -127,7 +133,8 @@ def model_from_json(json_string: str | bytes, custom_objects: Mapping[str, Any] 
     # Raises
         ValueError: not such a text.
     """
-    return model_from_config(parse_json(json_string, "The description of the model"), custom_objects)
+    with naming("model_from_json"):
+        return model_from_config(parse_json(json_string, "The text"), custom_objects)
 
 
 def parse_json(source: Any, what: str) -> Any:
@@ -137,7 +144,16 @@ def parse_json(source: Any, what: str) -> Any:
     except RecursionError:
         raise SavedModelError(f"{what} is nested too deeply.") from None
     except (TypeError, ValueError) as error:
-        raise SavedModelError(f"{what} is damaged: it is not JSON ({error}).") from error
+        raise SavedModelError(f"{what} is damaged: it is not JSON ({error}).{_hint(source)}") from error
+
+
+def _hint(source: Any) -> str:
+    """What to do with the path of a file, or a file, that was given in place of its text."""
+    if hasattr(source, "read"):
+        return " Give the text: file.read()."
+    if isinstance(source, (str, os.PathLike)) and re.fullmatch(r"[^\n{}\[\]]{1,250}\.\w{2,5}", os.fspath(source)):
+        return f" {os.fspath(source)!r} looks like the path of a file; give what is in it: open(path).read()."
+    return ""
 
 
 def model_from_yaml(yaml_string: str | bytes, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -163,7 +179,12 @@ def model_from_yaml(yaml_string: str | bytes, custom_objects: Mapping[str, Any] 
     try:
         config = yaml.load(yaml_string, Loader=Loader)
     except RecursionError:
-        raise SavedModelError("The description of the model is nested too deeply.") from None
-    except yaml.YAMLError as error:
-        raise SavedModelError(f"The description of the model is damaged: it is not YAML ({error}).") from error
-    return model_from_config(config, custom_objects)
+        raise SavedModelError("model_from_yaml: The text is nested too deeply.") from None
+    except (yaml.YAMLError, AttributeError, TypeError) as error:
+        raise SavedModelError(
+            f"model_from_yaml: The text is damaged: it is not YAML ({error}).{_hint(yaml_string)}"
+        ) from error
+    with naming("model_from_yaml"):
+        if isinstance(config, str):
+            raise SavedModelError(f"The text describes no model: {config!r:.100}.{_hint(yaml_string)}")
+        return model_from_config(config, custom_objects)

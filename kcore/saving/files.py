@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import secrets
@@ -11,9 +12,18 @@ from typing import Any, BinaryIO
 
 import h5py
 
-from kcore.errors import ArgumentError, DamagedFileError, KcoreError, SavedModelError
+from kcore.errors import ArgumentError, DamagedFileError, KcoreError, OverwriteError, SavedModelError
+from kcore.saving.groups import has_names
 from kcore.saving.guarded import GuardedFile, being_read, check_lengths
 
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+#: What people take for an HDF5 file, by how it begins.
+_OTHER_FILES = {
+    b"PK\x03\x04": "it is a zip archive, as the .keras files of Keras 3 are (save the model there as .h5 instead)",
+    b"{": "it is JSON (an architecture is made by model_from_json(text); weights are in another file)",
+    b"version https://git-lfs": "it is a pointer of Git LFS, and the file was not fetched (git lfs pull)",
+    b"<": "it is a web page or XML, perhaps instead of a download",
+}
 _BLOCK = 1 << 20  # bytes by which a file grows in memory
 
 
@@ -62,6 +72,9 @@ def naming(name: str) -> Iterator[None]:
 def _opened(source: Any) -> Any:
     """A context manager of an `h5py.Group` or a binary file object."""
     if isinstance(source, (str, os.PathLike)):
+        if os.path.isdir(source):
+            why = "A folder is no HDF5 file (TensorFlow's SavedModel is a folder, and is not read)"
+            raise IsADirectoryError(errno.EISDIR, why, os.fsdecode(source))
         return open(source, "rb", buffering=0)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return io.BytesIO(source)
@@ -80,9 +93,19 @@ def _group(opened: Any) -> Iterator[Any]:
             yield opened
         return
     guarded = GuardedFile(opened)
+    _check_signature(guarded)
     with being_read(guarded), h5py.File(guarded, "r") as file:
         check_lengths(file)
         yield file
+
+
+def _check_signature(file: GuardedFile) -> None:
+    """Refuse what is no HDF5 file, and say what it is instead where that is plain."""
+    places = [0, *(512 << n for n in range(file.size.bit_length()))]
+    if not any(file.start_at(place, len(_SIGNATURE)) == _SIGNATURE for place in places):
+        start = file.start_at(0, 64).lstrip()
+        what = next((what for begins, what in _OTHER_FILES.items() if start.startswith(begins)), "it has no signature")
+        raise DamagedFileError(what if file.size else "it is empty")
 
 
 def name_of(source: Any) -> str:
@@ -113,6 +136,7 @@ def writing(target: Any) -> Iterator[Any]:
     # Raises
         OSError: no space, no such folder, no permission; it names the path.
     """
+    _check_target(target)
     if isinstance(target, h5py.Group):
         yield target
         return
@@ -123,6 +147,26 @@ def writing(target: Any) -> Iterator[Any]:
             file.flush()
             image = file.id.get_file_image()
         out.write(image)
+
+
+def _check_target(target: Any) -> None:
+    """Refuse what cannot be written to, before anything is made for it."""
+    if isinstance(target, (str, os.PathLike)):
+        return
+    if isinstance(target, h5py.Group):
+        if target.file.mode == "r":
+            raise ArgumentError(f"{name_of(target)} is open for reading only: open it with mode 'w', or 'a'.")
+        if any(has_names(target, name) for name in ("layer_names", "model_config")) or "model_weights" in target:
+            raise ArgumentError(
+                f"{name_of(target)} holds a model or weights already: give a new group, or open the file with mode 'w'."
+            )
+    elif not hasattr(target, "write"):
+        raise ArgumentError(
+            f"A path, an open h5py.File or Group, or a binary file object was expected, but got "
+            f"{type(target).__name__}: {target!r:.100}"
+        )
+    elif isinstance(target, io.TextIOBase) or (hasattr(target, "writable") and not target.writable()):
+        raise ArgumentError(f"{name_of(target)} does not take bytes: open it with mode 'wb'.")
 
 
 @contextlib.contextmanager
@@ -166,10 +210,20 @@ def ask_to_proceed_with_overwrite(filepath: Any) -> bool:
 
     # Returns
         True for yes.
+
+    # Raises
+        OverwriteError (a FileExistsError and EOFError): there is no terminal.
     """
-    answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n]").strip().lower()
-    while answer not in ("y", "n"):
-        answer = input('Enter "y" (overwrite) or "n" (cancel).').strip().lower()
+    try:
+        answer = input(f"[WARNING] {filepath} already exists - overwrite? [y/n]").strip().lower()
+        while answer not in ("y", "n"):
+            answer = input('Enter "y" (overwrite) or "n" (cancel).').strip().lower()
+    except EOFError:
+        raise OverwriteError(
+            f"{filepath} already exists, and there is nobody to ask whether it may be replaced (the program has no "
+            "terminal). Give overwrite=True, or another path.",
+            path=os.fsdecode(filepath),
+        ) from None
     if answer == "n":
         return False
     print("[TIP] Next time specify overwrite=True!")

@@ -86,6 +86,9 @@ class GuardedFile:
     # Arguments
         file: binary file object that can seek.
 
+    # Attributes
+        size: in bytes.
+
     # Raises
         DamagedFileError: from each read that would let the library walk for ever, or beyond the file's end.
     """
@@ -93,16 +96,16 @@ class GuardedFile:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._place = 0
-        self._size = file.seek(0, os.SEEK_END)
+        self.size = file.seek(0, os.SEEK_END)
         # Of a plain file, and not of what only has one, such as a decompressor.
         self._descriptor = file.fileno() if type(file) is io.FileIO and hasattr(os, "preadv") else None
         self._blocks: dict[int, bytearray] = {}
         self._sound: set[int] = set()  # the places of collections that were walked over
-        self._objects_left = self._size // _HEADER  # no file has more; those of overlapping collections would add up
+        self._objects_left = self.size // _HEADER  # no file has more; those of overlapping collections would add up
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place: from the start, or the end (`os.SEEK_END`)."""
-        self._place = self._size + offset if whence == os.SEEK_END else offset
+        self._place = self.size + offset if whence == os.SEEK_END else offset
         return self._place
 
     def tell(self) -> int:
@@ -111,7 +114,7 @@ class GuardedFile:
 
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes; h5py takes objects that have this for files, and calls `readinto`."""
-        data = bytearray(self._size - self._place if size < 0 else size)
+        data = bytearray(self.size - self._place if size < 0 else size)
         self.readinto(data)
         return bytes(data)
 
@@ -119,7 +122,7 @@ class GuardedFile:
         """Fill a buffer."""
         wanted = memoryview(buffer).cast("B")
         place, size = self._place, len(wanted)
-        if place + size > self._size:
+        if place + size > self.size:
             raise self._ended()
         self._place += size
         number, start = divmod(place, _BLOCK)
@@ -138,7 +141,7 @@ class GuardedFile:
         if len(self._blocks) == _MOST_BLOCKS:
             self._blocks.clear()
         place = number * _BLOCK
-        block = self._blocks[number] = self._read(place, min(_BLOCK, self._size - place))
+        block = self._blocks[number] = self._read(place, min(_BLOCK, self.size - place))
         return block
 
     def _read(self, place: int, size: int) -> bytearray:
@@ -148,9 +151,16 @@ class GuardedFile:
         self.fill(place - before, memoryview(data)[_BEFORE - before :])
         return data
 
+    def start_at(self, place: int, size: int) -> bytes:
+        """The `size` bytes at a place, or as many as there are."""
+        data = bytearray(max(0, min(size, self.size - place)))
+        if data:
+            self.fill(place, memoryview(data))
+        return bytes(data)
+
     def fill(self, place: int, wanted: memoryview) -> None:
         """Fill memory with the bytes at a place, unchecked."""
-        if place + len(wanted) > self._size:
+        if place + len(wanted) > self.size:
             raise self._ended()
         while len(wanted):  # once, but for what is larger than systems read
             count = self._read_at(place, wanted)
@@ -169,7 +179,7 @@ class GuardedFile:
         return len(data)
 
     def _ended(self) -> DamagedFileError:
-        return DamagedFileError(f"it ends at byte {self._size}, before what it should hold")
+        return DamagedFileError(f"it ends at byte {self.size}, before what it should hold")
 
     def _check(self, data: bytearray, place: int) -> None:
         """Check the collections that begin in `data`, which is at `place` of the file."""
@@ -184,12 +194,12 @@ class GuardedFile:
 
     def _ends(self, start: int) -> bool:
         """Whether a walk over the objects of a collection comes to its end."""
-        if self._size < start + _HEADER:
+        if self.size < start + _HEADER:
             return True  # cut off, which the library sees
         header = bytearray(_HEADER)
         self.fill(start, memoryview(header))
         size = struct.unpack_from("<Q", header, 8)[0]
-        if start + size > self._size:
+        if start + size > self.size:
             return True  # cut off too
         data = bytearray(size)
         self.fill(start, memoryview(data))

@@ -18,24 +18,30 @@ from kcore.saving.provenance import read_provenance
 from kcore.saving.training import GROUP as OPTIMIZER_WEIGHTS
 
 Record = dict[str, Any]
+_MOST_JSON = 1 << 26  # bytes
 _DEEPEST = 20  # wrappers around wrappers that a class is described by
 
 
 def inspect_file(source: Any) -> Record:
-    """Everything that a file of a model, or of weights, says of itself.
+    """Everything that a file of a model, of weights, or of an architecture in JSON, says of itself.
 
     # Arguments
         source: path, open `h5py.File` or `Group`, binary file object, or bytes.
 
     # Returns
-        Dictionary that JSON can hold: `path`, `file_bytes`, `holds` ("model" or "weights"), `keras_version`,
-        `backend`, `model` (class, name, and for each layer what it is, what it is connected to and its weights),
-        `weights` and `optimizer_weights` (arrays, numbers, bytes), `training`, `provenance`, and `damage`, a list of
-        what is wrong, empty for a sound file.
+        Dictionary that JSON can hold: `path`, `file_bytes`, `holds` ("model", "weights", "architecture"),
+        `keras_version`, `backend`, `model` (class, name, and for each layer what it is, what it is connected to and
+        its weights), `weights` and `optimizer_weights` (arrays, numbers, bytes), `training`, `provenance`, and
+        `damage`, a list of what is wrong, empty for a sound file.
 
     # Raises
         OSError: the file is missing, or no HDF5 file at all.
     """
+    if isinstance(source, (str, os.PathLike)) and os.path.isfile(source):
+        with open(source, "rb") as file:
+            if file.read(64).lstrip().startswith(b"{"):
+                file.seek(0)
+                return _Inspection(None).architecture_record(source, file.read(_MOST_JSON))
     with reading(source) as group:
         return _Inspection(group).record(source)
 
@@ -84,6 +90,24 @@ class _Inspection:
             "training": training,
             "optimizer_weights": _sizes(state),
             "provenance": self.attempt(lambda: read_provenance(group)),
+            "damage": self.damage,
+        }
+
+    def architecture_record(self, source: Any, text: bytes) -> Record:
+        """What the text of `Model.to_json` says, in the form of `record`."""
+        config = self.attempt(lambda: parse_json(text, "The text"), {})
+        model = self.attempt(lambda: _model(config, {})) if config else None
+        return {
+            "path": name_of(source),
+            "file_bytes": os.path.getsize(source),
+            "holds": "architecture",
+            "keras_version": _get(config, "keras_version"),
+            "backend": _get(config, "backend"),
+            "model": model or {"class": None, "name": None, "layers": []},
+            "weights": _sizes([]),
+            "training": None,
+            "optimizer_weights": _sizes([]),
+            "provenance": None,
             "damage": self.damage,
         }
 

@@ -49,13 +49,13 @@ def save_model(
     """
     if not may_write(filepath, overwrite):
         return
-    description = json.dumps(model_description(model), default=json_value)
-    config = json.dumps({key: json.loads(description)[key] for key in ("class_name", "config")})
+    description = json.loads(json.dumps(model_description(model), default=json_value))
+    config = json.dumps({key: description[key] for key in ("class_name", "config")})
     with writing(filepath) as group:
         group.attrs["keras_version"] = KERAS_VERSION.encode("utf-8")
         group.attrs["backend"] = LAYOUT_BACKEND.encode("utf-8")
         group.attrs["model_config"] = config.encode("utf-8")
-        write_provenance(group, model)
+        write_provenance(group, model, description)
         write_weights(group.create_group("model_weights"), model.layers)
         if include_optimizer and getattr(model, "optimizer", None):
             write_training(group, model)
@@ -88,7 +88,7 @@ def load_model(
         ValueError: it holds no model, a damaged one, or one with something that nobody has.
     """
     with CustomObjectScope(custom_objects or {}), reading(filepath) as group:
-        model = _architecture(group, custom_objects)
+        model = _architecture(group, custom_objects, compile)
         # All weights are read and checked before the first is set.
         set_and_release(matched_in_order(member(group, "model_weights", h5py.Group), model.layers))
         config = read_training_config(group) if compile else None
@@ -100,14 +100,14 @@ def load_model(
     return model
 
 
-def _architecture(group: Any, custom_objects: Mapping[str, Any] | None) -> Network:
+def _architecture(group: Any, custom_objects: Mapping[str, Any] | None, compiled: bool) -> Network:
     source = text_attribute(group, "model_config")
     if source is None:
         raise SavedModelError(
             "No model found in the file: it has no attribute 'model_config'. If it holds weights only, make the model "
             "and use model.load_weights(filepath)."
         )
-    check_provenance(group, custom_objects)
+    check_provenance(group, custom_objects, compiled)
     model = model_from_config(parse_json(source, "The description of the model"), custom_objects)
     if not isinstance(model, Network):
         raise SavedModelError(f"The file describes a {type(model).__name__}, which is no model.")

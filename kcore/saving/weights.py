@@ -16,7 +16,7 @@ import numpy as np
 
 from kcore import backend as K
 from kcore.engine.network import Network
-from kcore.errors import SavedModelError, ShapeError, warn
+from kcore.errors import SavedModelError, ShapeError, WeightsMismatchError, warn
 from kcore.saving.files import may_write, reading, writing
 from kcore.saving.groups import (
     Memory,
@@ -151,15 +151,11 @@ def matched_by_name(group: Any, layers: Sequence[Any], skip_mismatch: bool = Fal
         for layer in by_name.get(name, ()):
             try:
                 pairs += _fitted(number, layer, _LayerGroup(group, name, memory, *written_by), reshape)
-            except _Mismatch as error:
+            except WeightsMismatchError as error:
                 if not skip_mismatch:
                     raise
                 warn(f"Skipping loading of weights for layer {name}: {error}")
     return pairs
-
-
-class _Mismatch(SavedModelError):
-    """The file's weights of a layer are not those of the model's layer."""
 
 
 def _layer_groups(group: Any) -> list[_LayerGroup]:
@@ -195,7 +191,7 @@ class _LayerGroup:
         try:
             values = layer.weights_from_file(list(read), self.version, self.backend)
         except ShapeError as error:
-            raise _Mismatch(str(error)) from error
+            raise WeightsMismatchError(str(error)) from error
         return [(np.asarray(value), id(value) in own) for value in values]
 
 
@@ -215,7 +211,7 @@ def _fitted(number: int, layer: Any, saved: _LayerGroup, reshape: bool) -> Pairs
     """The weights of a layer and their values from the file, of equal shapes."""
     values = saved.values_for(layer)
     if len(values) != len(layer.weights):
-        raise _Mismatch(
+        raise WeightsMismatchError(
             f'Layer #{number} (named "{layer.name}" in the current model) was found to correspond to layer '
             f"{saved.name} in the save file. However the new layer {layer.name} expects {len(layer.weights)} "
             f"weights, but the saved weights have {len(values)} elements."
@@ -225,7 +221,7 @@ def _fitted(number: int, layer: Any, saved: _LayerGroup, reshape: bool) -> Pairs
         shape = tuple(weight.shape)
         if value.shape != shape:
             if not reshape or value.size != K.count_params(weight):
-                raise _Mismatch(
+                raise WeightsMismatchError(
                     f"The weight {weight.name} of layer {layer.name} has shape {shape}, but in the file its shape is "
                     f"{value.shape}."
                 )

@@ -79,10 +79,43 @@ def test_no_plugin_is_imported_and_the_model_is_not_made():
     subprocess.run([sys.executable, "-c", program, GOLDEN / "shared_layers.h5"], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not HDF5"])
-def test_what_is_no_file_of_a_model(content, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        (None, "No such file"),
+        (b"", "it is empty"),
+        (b"not HDF5", "it has no signature"),
+        (b"PK\x03\x04rest", "a zip archive, as the .keras files"),
+        (b"version https://git-lfs.github.com/spec/v1\noid ...", "git lfs pull"),
+        (b"\n<html>404</html>", "a web page"),
+    ],
+)
+def test_what_is_no_file_of_a_model(content, why, tmp_path, capsys):
     if content is not None:
         (tmp_path / "x.h5").write_bytes(content)
     assert main(["model", str(tmp_path / "x.h5")]) == 1
     error = capsys.readouterr().err
-    assert "x.h5" in error and "Traceback" not in error
+    assert "x.h5" in error and why in error and "Traceback" not in error
+
+
+def test_a_folder(tmp_path, capsys):
+    assert main(["model", str(tmp_path)]) == 1
+    assert "SavedModel is a folder" in capsys.readouterr().err
+
+
+def test_an_architecture_in_json(tmp_path, capsys):
+    path = tmp_path / "model.json"
+    path.write_text(load_model(str(GOLDEN / "shared_layers.h5"), compile=False).to_json(indent=1))
+    status, out = shown(capsys, path)
+    assert status == 0
+    for text in ("model.json: an architecture without weights", "encoder", "LSTM", "first, second", "Sound."):
+        assert text in out
+    assert "arrays" not in out
+    path.write_text('{"class_name": "Sequential", "config": [')
+    status, out = shown(capsys, path)
+    assert status == 1
+    assert "The text is damaged: it is not JSON" in out
+    path.write_text('{"a": 1}')
+    status, out = shown(capsys, path, "--json")
+    assert status == 1
+    assert "no list of layers" in json.loads(out)["damage"][0]

@@ -1,5 +1,6 @@
 """Architectures as JSON and YAML."""
 
+import io
 import json
 import sys
 
@@ -90,6 +91,29 @@ def test_model_from_config():
 def test_damaged_json(text):
     with pytest.raises((ValueError, TypeError), match=r"\w"):
         model_from_json(text)
+
+
+@pytest.mark.parametrize(
+    "read, given, message",
+    [
+        (model_from_json, "model.json", "model_from_json: The text is damaged: .*looks like the path.*read"),
+        (model_from_json, "{", "model_from_json: The text is damaged: it is not JSON"),
+        (model_from_json, io.StringIO("{}"), r"model_from_json: The text is damaged.*Give the text: file.read\(\)"),
+        (model_from_json, '{"class_name": "Dence", "config": {}}', "model_from_json: Unknown layer: 'Dence'"),
+        (model_from_yaml, "folder/model.yaml", "model_from_yaml: The text describes no model: .*looks like the path"),
+        (model_from_yaml, ": :", "model_from_yaml: The text is damaged: it is not YAML"),
+        (model_from_yaml, None, "model_from_yaml: The text is damaged"),
+        (model_from_yaml, "{class_name: Dence, config: {}}", "model_from_yaml: Unknown layer: 'Dence'"),
+    ],
+)
+def test_messages_say_where_the_text_was_given(read, given, message):
+    with pytest.raises(ValueError, match=message):
+        read(given)
+
+
+def test_custom_objects_are_a_dictionary(model):
+    with pytest.raises(TypeError, match="Custom objects are given as a dictionary"):
+        model_from_json(model.to_json(), custom_objects=[Dense])
 
 
 def test_values_that_json_does_not_have():

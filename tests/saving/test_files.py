@@ -10,7 +10,7 @@ import pytest
 
 from kcore import saving
 from kcore.engine import Sequential
-from kcore.errors import DamagedFileError, SavedModelError
+from kcore.errors import ArgumentError, DamagedFileError, OverwriteError, SavedModelError
 from kcore.layers import Dense
 from kcore.models import load_model
 from kcore.saving.files import reading, writing
@@ -91,6 +91,96 @@ def test_overwriting_asks_where_it_is_told_to(model, path, monkeypatch, capsys):
     model.save_weights(path, overwrite=False)
     assert path.read_bytes() != before
     assert "overwrite=True" in capsys.readouterr().out
+
+
+def test_overwriting_where_nobody_can_answer(model, path, monkeypatch):
+    model.save(path)
+    before = path.read_bytes()
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    for save in (model.save, model.save_weights):
+        with pytest.raises(OverwriteError, match=r"model.h5 already exists, and .* overwrite=True") as caught:
+            save(path, overwrite=False)
+        assert isinstance(caught.value, FileExistsError)
+        assert isinstance(caught.value, EOFError)
+        assert caught.value.path == str(path)
+    assert path.read_bytes() == before
+
+
+def test_targets_that_take_nothing(model, path):
+    model.save(path)
+    with h5py.File(path, "r") as file, pytest.raises(ArgumentError, match=r"model.h5 is open for reading only"):
+        model.save(file)
+    with open(path, "rb") as file, pytest.raises(ArgumentError, match="model.h5 does not take bytes: open it with"):
+        model.save(file)
+    with open(path.with_name("text"), "w") as file, pytest.raises(ArgumentError, match="mode 'wb'"):
+        model.save_weights(file)
+    for target in (None, 3, ["model.h5"]):
+        with pytest.raises(ArgumentError, match="A path, an open h5py.File or Group, or a binary file object was"):
+            model.save(target)
+    with h5py.File(path.with_name("twice.h5"), "w") as file:
+        model.save(file)
+        model.save_weights(file.create_group("weights"))
+        for group in (file, file["weights"]):
+            with pytest.raises(ArgumentError, match="holds a model or weights already"):
+                model.save(group)
+        model.load_weights(file["weights"])
+
+
+def test_a_read_only_folder(model, tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    model.save(folder / "model.h5")
+    folder.chmod(0o500)
+    try:
+        if os.access(folder, os.W_OK):
+            pytest.skip("this user may write everywhere")
+        with pytest.raises(PermissionError, match="nothing was changed") as caught:
+            model.save(folder / "model.h5")
+        assert caught.value.filename == str(folder / "model.h5")
+        load_model(folder / "model.h5")
+    finally:
+        folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(28, "No space left on device")])
+def test_a_target_that_the_system_refuses(model, path, monkeypatch, error):
+    model.save(path)
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(error))
+    with pytest.raises(type(error), match="nothing was changed") as caught:
+        model.save(path)
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["model.h5"]
+
+
+def test_every_message_names_its_file(model, path):
+    """Whatever form the file was given in."""
+    model.save(path)
+    other = Sequential([Dense(5, input_shape=(3,)), Dense(2)])
+    deeper = Sequential([Dense(4, input_shape=(3,)), Dense(2), Dense(2)])
+    with h5py.File(path, "r") as file, open(path, "rb") as opened:
+        for source, name in (
+            (path, str(path)),
+            (str(path), str(path)),
+            (file, str(path)),
+            (file["model_weights"], f"{path} (group /model_weights)"),
+            (opened, str(path)),
+            (io.BytesIO(path.read_bytes()), "the file given as BytesIO"),
+            (path.read_bytes(), f"the file given as {path.stat().st_size:,} bytes"),
+        ):
+            for load in (other.load_weights, deeper.load_weights):
+                with pytest.raises(SavedModelError) as caught:
+                    load(source)
+                assert str(caught.value).startswith(name + ": ")
+                assert caught.value.path == name
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"Dense"', '"Dence"')
+        del file.attrs["kcore_provenance"]
+    for source, name in ((path, str(path)), (io.BytesIO(path.read_bytes()), "the file given as BytesIO")):
+        with pytest.raises(ValueError, match="Unknown layer: 'Dence'") as caught:
+            load_model(source)
+        assert str(caught.value).startswith(name + ": ")
 
 
 def test_missing_files(tmp_path):

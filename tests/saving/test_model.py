@@ -222,7 +222,7 @@ def test_custom_objects_by_argument_scope_and_registration(path):
 
 def test_missing_custom_objects_are_named(path):
     custom_model().save(path)
-    with pytest.raises(ValueError, match=r"Scale.*custom_objects=\{'Scale': Scale\}"):
+    with pytest.raises(ValueError, match=r"(?s)Scale.*custom_objects=\{'Scale': Scale\}"):
         load_model(path)
     with pytest.raises(ValueError, match="my_loss"):
         load_model(path, custom_objects={"Scale": Scale})

@@ -57,6 +57,7 @@ def test_record(path):
             "layers:Sequential": ["kcore", __version__],
             "layers:Dense": ["kcore-layers-core", "0.1.0"],
             "optimizers:SGD": ["kcore-optimizers", "0.1.0"],
+            "losses:mse": ["kcore-losses", "0.1.0"],
         },
     }
 
@@ -70,23 +71,39 @@ def test_layers_inside_layers_are_recorded():
     assert {"layers:Dense", "layers:HoldsList", "layers:InputLayer", "layers:Model"} <= set(classes)
 
 
-def test_everything_missing_is_said_at_once(path):
+def test_everything_missing_is_said_at_once_with_one_command(path):
     def change(record):
-        record["classes"]["layers:Theirs"] = ["their-layers", "2.0"]
-        record["classes"]["layers:Mine"] = None
+        record["classes"] |= {"layers:Theirs": ["their-layers", "2.0"], "layers:Other": ["their-layers", "2.0"]}
+        record["classes"] |= {"losses:focal": ["focal", "1.0"], "initializers:Odd": ["odd-parts", "3"]}
+        record["classes"] |= {"layers:Mine": None, "optimizers:MyOptimizer": None}
 
     rewrite(path, change)
     with pytest.raises(ValueError, match="what is not there") as caught:
         load_model(path)
-    assert "Theirs, of their-layers 2.0: pip install their-layers" in str(caught.value)
-    assert "custom_objects={'Mine': Mine}" in str(caught.value)
-    load_model(path, custom_objects={"Theirs": Dense, "Mine": Dense})
+    assert str(caught.value).splitlines()[1:] == [
+        "  Theirs, Other, of their-layers 2.0",
+        "  focal, of focal 1.0",
+        "  Odd, of odd-parts 3",
+        "  Mine, MyOptimizer, of the program that saved the model",
+        "To load it, install them: pip install focal odd-parts their-layers; and give them when loading: "
+        "custom_objects={'Mine': Mine, 'MyOptimizer': MyOptimizer}",
+    ]
+    given = {"Theirs": Dense, "Other": Dense, "Mine": Dense, "Odd": Dense}
+    load_model(path, custom_objects=given, compile=False)  # needs no optimizer and no loss
+    load_model(path, custom_objects={**given, "focal": Dense, "MyOptimizer": Dense})
 
 
-def test_another_major_version_is_a_warning(path):
-    rewrite(path, lambda record: record["classes"].update({"layers:Dense": ["kcore-layers-core", "7.1"]}))
-    with pytest.warns(UserWarning, match=r"saved with Dense of kcore-layers-core 7.1; version 0.1.0 is installed"):
+def test_other_major_versions_are_one_warning(path):
+    def change(record):
+        record["kcore"] = "7.0"
+        record["classes"] |= {"layers:Dense": ["kcore-layers-core", "7.1"]}
+
+    rewrite(path, change)
+    with pytest.warns(UserWarning, match="another major version") as caught:
         load_model(path)
+    assert len(caught) == 1
+    assert f"kcore 7.0 ({__version__} is installed), kcore-layers-core 7.1 (0.1.0 is" in str(caught[0].message)
+    assert caught[0].filename == __file__
 
 
 def test_files_of_keras_have_no_record(path):
