@@ -83,9 +83,10 @@ def compile_from(model: Any, config: Mapping[str, Any]) -> None:
         "metrics": _for_outputs(_objects(config.get("metrics"), "metrics"), model),
         "sample_weight_mode": config.get("sample_weight_mode"),
     }
-    for optional in ("loss_weights", "weighted_metrics"):
-        if config.get(optional) is not None:
-            arguments[optional] = config[optional]
+    if config.get("loss_weights") is not None:
+        arguments["loss_weights"] = config["loss_weights"]
+    if config.get("weighted_metrics") is not None:
+        arguments["weighted_metrics"] = _for_outputs(_objects(config["weighted_metrics"], "metrics"), model)
     model.compile(optimizer=optimizer, **arguments)
 
 

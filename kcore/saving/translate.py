@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kcore.errors import KcoreWarning, SavedModelError, warn
+from kcore.plugins.scopes import get_custom_objects
+
 Config = dict[str, Any]
 
 _SCALED = {  # scale, mode, distribution
@@ -51,8 +54,10 @@ _LAYER_EXTRAS: dict[str, Any] = {
     "zero_output_for_mask": False,
 }
 _EXTRAS_OF_CLASS: dict[str, dict[str, Any]] = {
+    "BatchNormalization": {"renorm": False, "synchronized": False},
     "Conv2DTranspose": {"dilation_rate": [1, 1]},
     "Conv3DTranspose": {"dilation_rate": [1, 1, 1]},
+    "Embedding": {"sparse": False},
     "GlobalAveragePooling1D": {"data_format": "channels_last"},
     "GlobalMaxPooling1D": {"data_format": "channels_last"},
     "LocallyConnected1D": {"implementation": 1},
@@ -64,6 +69,8 @@ _MEANINGLESS: dict[str, tuple[str, ...]] = {
     "SeparableConv2D": ("kernel_initializer", "kernel_regularizer", "kernel_constraint"),
 }
 _MISSING = object()
+#: What says in which dtype a layer computes.
+_POLICIES = ("Policy", "PolicyV1", "DTypePolicy")
 
 #: Arguments of optimizers that 2.1.6 does not have, and the values that say nothing.
 _OPTIMIZER_EXTRAS: dict[str, Any] = {
@@ -98,10 +105,24 @@ def translate(config: Any) -> Any:
         return config
     if config.get("class_name") == "function" and isinstance(config.get("config"), str):
         return config["config"]
+    if config.get("class_name") in _POLICIES and isinstance(config.get("config"), dict):
+        return _dtype(config["config"].get("name"))
     result = {key: translate(value) for key, value in config.items()}
     if isinstance(result.get("class_name"), str) and isinstance(result.get("config"), dict):
         return _object(result)
     return result
+
+
+def _dtype(policy: Any) -> Any:
+    """The dtype of a policy: of weights and sums, where that of products is another."""
+    if isinstance(policy, str) and policy.startswith("mixed_"):
+        warn(
+            f"The model was made for the dtype policy {policy!r}, which computes in {policy.removeprefix('mixed_')}. "
+            "kcore computes in the dtype of the weights, float32, which is more exact.",
+            KcoreWarning,
+        )
+        return "float32"
+    return policy
 
 
 def _object(description: Config) -> Config:
@@ -139,6 +160,8 @@ def _optimizer_config(optimizer: Config) -> Any:
     config = optimizer.get("config")
     if not isinstance(config, dict):
         return config
+    if "name" in config:  # Keras itself gives optimizers none
+        config = _clipping_of_all(config, optimizer.get("class_name"))
     if "learning_rate" in config and "lr" not in config:
         config = {"lr" if key == "learning_rate" else key: value for key, value in config.items()}
         keeps = {"SGD": ("momentum",)}.get(str(optimizer.get("class_name")), ())
@@ -148,11 +171,50 @@ def _optimizer_config(optimizer: Config) -> Any:
     return config
 
 
+def _clipping_of_all(config: Config, class_name: Any) -> Config:
+    """tf.keras calls `global_clipnorm` what Keras calls `clipnorm`: the gradients are clipped by the norm of all."""
+    if config.get("clipnorm") is not None:
+        raise SavedModelError(
+            f"The optimizer {class_name} of the file clips each gradient by its own norm (clipnorm="
+            f"{config['clipnorm']:g} in tf.keras), while `clipnorm` here, as in Keras 2.1.6, clips by the norm of all "
+            "of them. Load the model with compile=False and compile it with an optimizer of your choice."
+        )
+    return {"clipnorm" if key == "global_clipnorm" else key: v for key, v in config.items() if key != "clipnorm"}
+
+
 def _says_nothing(key: str, value: Any) -> bool:
     values = _OPTIMIZER_EXTRAS.get(key, ())
     return values is ... or value in values
 
 
+#: Classes of losses and metrics, and the functions of 2.1.6 that they are.
+_CLASSES_OF_FUNCTIONS = {
+    "BinaryAccuracy": "binary_accuracy",
+    "BinaryCrossentropy": "binary_crossentropy",
+    "CategoricalAccuracy": "categorical_accuracy",
+    "CategoricalCrossentropy": "categorical_crossentropy",
+    "CategoricalHinge": "categorical_hinge",
+    "Hinge": "hinge",
+    "KLDivergence": "kullback_leibler_divergence",
+    "LogCosh": "logcosh",
+    "MeanAbsoluteError": "mean_absolute_error",
+    "MeanAbsolutePercentageError": "mean_absolute_percentage_error",
+    "MeanSquaredError": "mean_squared_error",
+    "MeanSquaredLogarithmicError": "mean_squared_logarithmic_error",
+    "Poisson": "poisson",
+    "SparseCategoricalAccuracy": "sparse_categorical_accuracy",
+    "SparseCategoricalCrossentropy": "sparse_categorical_crossentropy",
+    "SquaredHinge": "squared_hinge",
+}
+#: Their arguments, and the values with which they are those functions.
+_DEFAULTS_OF_CLASSES: dict[str, tuple] = {
+    "axis": (-1,),
+    "from_logits": (False,),
+    "ignore_class": (None,),
+    "label_smoothing": (0,),
+    "reduction": ("auto", "sum_over_batch_size"),
+    "threshold": (0.5,),
+}
 _FUNCTION_OF: dict[str, Callable[[Config], Any]] = {
     "MeanMetricWrapper": lambda config: config.get("fn"),
     "LossFunctionWrapper": lambda config: config.get("fn"),
@@ -167,8 +229,22 @@ def _by_name(value: Any) -> Any:
         return value
     if isinstance(value.get("class_name"), str) and isinstance(value.get("config"), dict):
         function = _FUNCTION_OF.get(value["class_name"], lambda config: None)(value["config"])
-        return function if isinstance(function, str) else value
+        return function if isinstance(function, str) else _function_like(value)
     return {key: _by_name(item) for key, item in value.items()}
+
+
+def _function_like(description: Config) -> Any:
+    """The name of the function that a class of losses or metrics stands for, where its arguments say no more."""
+    name, config = description["class_name"], description["config"]
+    if name not in _CLASSES_OF_FUNCTIONS or name in get_custom_objects():
+        return description
+    for key, value in config.items():
+        if key not in ("name", "dtype", "fn") and value not in _DEFAULTS_OF_CLASSES.get(key, ()):
+            raise SavedModelError(
+                f"The model was compiled with {name}({key}={value!r}), and {_CLASSES_OF_FUNCTIONS[name]} here has no "
+                "such argument. Load the model with compile=False and compile it with a function of your own."
+            )
+    return _CLASSES_OF_FUNCTIONS[name]
 
 
 def _unwrapped(metrics: Any) -> Any:

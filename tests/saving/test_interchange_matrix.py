@@ -21,7 +21,7 @@ from kcore.testing.golden import GoldenCase
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent / "interchange"
 sys.path.insert(0, str(ROOT / "tools" / "golden"))
-from interchange import custom  # noqa: E402
+from interchange import custom, training  # noqa: E402
 from interchange.cells import make_cells  # noqa: E402
 from interchange.entry import parts  # noqa: E402
 from interchange.layers import NO_FILES, entries  # noqa: E402
@@ -30,20 +30,41 @@ from interchange.shapes import SHAPES, Builder, build, shapes_of  # noqa: E402
 sys.path.remove(str(ROOT / "tools" / "golden"))
 
 TABLE = entries()
-RECORDS = {record["name"]: record for record in json.loads((FOLDER / "layers.json").read_text())["cases"]}
+RECORDS, TRAINED = (
+    {record["name"]: record for record in json.loads((FOLDER / f"{part}.json").read_text())["cases"]}
+    for part in ("layers", "trainings")
+)
 OBJECTS = {**custom.objects(kcore), **make_cells(kcore)}
+
+
+def read_files(part):
+    with tarfile.open(FOLDER / f"{part}.tar.xz") as archive:
+        return {member.name.removesuffix(".h5"): archive.extractfile(member).read() for member in archive}
+
+
+def read_arrays(part):
+    with np.load(FOLDER / f"{part}.npz") as file:
+        return {key: file[key] for key in file.files}
 
 
 @pytest.fixture(scope="module")
 def files():
-    with tarfile.open(FOLDER / "layers.tar.xz") as archive:
-        return {member.name.removesuffix(".h5"): archive.extractfile(member).read() for member in archive}
+    return read_files("layers")
 
 
 @pytest.fixture(scope="module")
 def arrays():
-    with np.load(FOLDER / "layers.npz") as file:
-        return {key: file[key] for key in file.files}
+    return read_arrays("layers")
+
+
+@pytest.fixture(scope="module")
+def trained_files():
+    return read_files("trainings")
+
+
+@pytest.fixture(scope="module")
+def trained_arrays():
+    return read_arrays("trainings")
 
 
 def build_here(name):
@@ -84,9 +105,13 @@ def assert_predicts(model, case):
     outputs = model.predict(inputs[0] if len(inputs) == 1 else inputs, batch_size=len(inputs[0]))
     outputs = outputs if isinstance(outputs, list) else [outputs]
     for name, ours, golden in zip(model.output_names, outputs, case.arrays("outputs"), strict=True):
-        assert ours.shape == golden.shape, name
-        scale = max(np.abs(golden).max(initial=0.0), 1e-2)
-        assert np.abs(ours - golden).max(initial=0.0) <= 1e-5 * scale, name
+        assert_close(ours, golden, name)
+
+
+def assert_close(ours, golden, what, tolerance=1e-5):
+    assert ours.shape == golden.shape, what
+    scale = max(np.abs(golden).max(initial=0.0), 1e-2)
+    assert np.abs(ours - golden).max(initial=0.0) <= tolerance * scale, what
 
 
 def assert_same_weights(model, other):
@@ -152,3 +177,23 @@ def test_no_layer_is_forgotten():
     assert set(RECORDS) == {f"{name}.{shape}" for name, entry in TABLE.items() for shape in shapes_of(entry)}
     unknown = {name: set(entry.leave_out or ()) - set(SHAPES) for name, entry in TABLE.items()}
     assert not any(unknown.values())
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_goes_on_as_in_tf_keras(name, trained_files, trained_arrays, tmp_path):
+    """Loss and metrics of the loaded model, the next losses, the weights after them; saved again too."""
+    case = training.trainings()[name]
+    golden = GoldenCase(name, TRAINED[name], trained_arrays).arrays("next")
+    own = training.own_functions(kcore)
+    model = load_model(trained_files[name], custom_objects=own)
+    model.save(tmp_path / "again.h5")
+    for loaded in (model, load_model(tmp_path / "again.h5", custom_objects=own)):
+        found = training.goes_on(loaded, case, kcore)
+        for number, (ours, theirs) in enumerate(zip(found, golden, strict=True)):
+            assert_close(ours, theirs, ("evaluated", "losses", "weight")[min(number, 2)], 2e-5)
+
+
+def test_every_optimizer_is_among_the_trained():
+    assert set(TRAINED) == set(training.trainings())
+    offered = set(CATALOGUE["optimizers"]) - {"TFOptimizer"}  # which has no configuration
+    assert {case.optimizer for case in training.trainings().values()} == offered

@@ -2,11 +2,12 @@
 
     peer/bin/python tools/golden/check_interchange.py FOLDER [TABLE.md]
 
-Prints what differs; status 1 where something does. `TABLE.md` becomes the table of results.
+Prints what differs and should not; status 1 where something does. `TABLE.md` becomes the table of results.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 from check_in_keras import difference, numbered
-from interchange import peer
+from interchange import peer, training
 from interchange.cells import make_cells
 from interchange.layers import NO_FILES, entries
 from interchange.shapes import SHAPES, build, shapes_of
@@ -22,15 +23,25 @@ from interchange.shapes import SHAPES, build, shapes_of
 TOLERANCE = 1e-5
 HEAD = """# kcore's files in tf-keras
 
-Every layer of the first-party plugins, in every shape of model, built and saved by kcore, loaded by tf-keras: the
-configuration is the one that tf-keras itself gives that model, the weights are equal, and the entry is the largest
-difference of the predictions, relative to the largest magnitude of an output. `alone` has all configurations of the
-table side by side (behind the number of them); `channels_first` and CuDNN layers, which TensorFlow does not run on a
-CPU, are compared through the same weights in channels_last and plain layers.
+Every layer of the first-party plugins, in every shape of model, built and saved by kcore {ours}, loaded by tf-keras
+{version}: the layers have the configurations that tf-keras itself gives them, and the entry is the largest difference
+of the predictions, relative to the largest magnitude of an output. `alone` has all configurations of the table side
+by side (their number behind it). `channels_first` and CuDNN layers, which TensorFlow does not run on a CPU, are
+computed by channels_last and plain layers with the weights that tf-keras loaded.
 
     .venv/bin/python tools/golden/write_interchange.py FOLDER
     peer/bin/python tools/golden/check_interchange.py FOLDER tools/golden/interchange/results.md
 
+"""
+TRAINING_HEAD = """
+## Training
+
+A model with two outputs, shared and frozen layers, trained two steps by kcore, saved, and trained on by tf-keras (with
+its former optimizers, which are those of Keras 2): differences of loss and metrics, of the losses of the next two
+steps, and of the weights after them; and what the layout of 2.1.6 or a change of meaning loses.
+
+| case | evaluate | next losses | weights | lost |
+|---|---|---|---|---|
 """
 
 
@@ -101,36 +112,73 @@ def first_difference(found: Any, expected: Any, at: str = "") -> str:
     return f"{at}: {str(found)[:200]} instead of {str(expected)[:200]}"
 
 
-def main(folder: Path, table: Path | None) -> int:
+def check_training(path: Path, case: Any) -> list[float]:
+    """Differences of what `evaluate` says, of the next losses, and of the weights after them."""
+    with np.load(path.with_suffix(".npz")) as file:
+        ours = numbered(file, "n")
+    peer.keras.backend.clear_session()
+    objects = {**peer.legacy_optimizers(), **training.own_functions(peer.keras)}
+    theirs = training.goes_on(peer.keras.models.load_model(path, custom_objects=objects), case, peer.keras)
+    return [difference(ours[:1], theirs[:1]), difference(ours[1:2], theirs[1:2]), difference(ours[2:], theirs[2:])]
+
+
+def layer_results(folder: Path) -> dict[str, dict[str, str]]:
+    """By layer and shape, the difference as text."""
     results: dict[str, dict[str, str]] = {}
-    failed = 0
     objects = peer.custom_objects(make_cells(peer.keras))
     for name, entry in entries().items():
         row = results.setdefault(name, {})
         for shape in shapes_of(entry):
             path = folder / f"{name}.{shape}.h5"
-            if not path.exists():
-                continue
-            try:
-                error = check(path, entry, shape, objects)
-                row[shape] = f"{error:.0e}" if error else "0"
-                bad = error > TOLERANCE
-            except Exception as problem:
-                row[shape], bad = "fails", True
-                print(f"{path.stem}: {type(problem).__name__}: {str(problem)[:600]}", flush=True)
-            if bad:
-                print(f"{path.stem}: {row[shape]}", flush=True)
-                failed += 1
-    print(f"{sum(map(len, results.values()))} models, {failed} failed")
+            row[shape] = told(path.stem, lambda path=path, shape=shape: [check(path, entry, shape, objects)])  # noqa: B023
+    return results
+
+
+def training_results(folder: Path) -> dict[str, str]:
+    """By case, the three differences as text; and what is lost, where something has to be."""
+    found = {}
+    for name, case in training.trainings().items():
+        if not case.later:
+            path = folder / f"training.{name}.h5"
+            lost = training.LOST.get(name, "")
+            found[name] = told(path.stem, lambda path=path, case=case: check_training(path, case), bool(lost))
+            found[name] += f" | {lost}"
+    return found
+
+
+def told(what: str, differences: Any, may_differ: bool = False) -> str:
+    """Differences as text; "FAILS" where something cannot be read, or differs that may not. Says so at once."""
+    try:
+        numbers = differences()
+    except Exception as problem:
+        print(f"{what}: {type(problem).__name__}: {str(problem)[:600]}", flush=True)
+        return "FAILS"
+    text = " | ".join(f"{number:.0e}" if number else "0" for number in numbers)
+    if may_differ == (max(numbers) <= TOLERANCE):
+        print(f"{what}: {text}", flush=True)
+        return f"{text} FAILS"
+    return text
+
+
+def main(folder: Path, table: Path | None) -> int:
+    layers, trained = layer_results(folder), training_results(folder)
+    cells = [cell for row in layers.values() for cell in row.values()] + [*trained.values()]
+    failed = sum("FAILS" in cell for cell in cells)
+    print(f"{len(cells)} models, {failed} failed")
     if table:
-        table.write_text(HEAD + versions(folder) + rows(results))
+        head = HEAD.format(version=peer.keras.__version__, ours=our_version(folder))
+        table.write_text(head + rows(layers) + training_rows(trained))
     return min(failed, 1)
 
 
-def versions(folder: Path) -> str:
+def our_version(folder: Path) -> str:
     with h5py.File(next(folder.glob("*.h5"))) as file:
-        ours = str(file.attrs["kcore_provenance"])
-    return f"tf-keras {peer.keras.__version__}; provenance: {ours}\n\n"
+        return json.loads(file.attrs["kcore_provenance"])["kcore"]
+
+
+def training_rows(trained: dict[str, str]) -> str:
+    lines = [f"| {name} | {cells} |" for name, cells in trained.items()]
+    return TRAINING_HEAD + "\n".join(lines) + "\n"
 
 
 def rows(results: dict[str, dict[str, str]]) -> str:
@@ -140,9 +188,10 @@ def rows(results: dict[str, dict[str, str]]) -> str:
         counts = {group: len(table[name].variants(group)) for group in ("alone", "stateful", "channels_first")}
         cells = [f"{row[s]} ({counts[s]})" if s in row and counts.get(s, 1) > 1 else row.get(s, "") for s in SHAPES]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    reasons = [f"- {name} ({shape}): {why}" for name in table for shape, why in (table[name].leave_out or {}).items()]
+    reasons = ["", "Left out:", ""]
+    reasons += [f"- {name} ({shape}): {why}" for name in table for shape, why in (table[name].leave_out or {}).items()]
     reasons += [f"- {name}: {why}" for name, why in NO_FILES.items()]
-    return "\n".join([*lines, "", "Left out:", "", *reasons, ""])
+    return "\n".join([*lines, *reasons, ""])
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def make_trainings(store: ArrayStore) -> Made:
     for name, case in training.trainings().items():
         keras.backend.clear_session()
         store.start(name)
-        model = training.compiled(case, builder, peer.optimizer(case))
+        model = training.compiled(case, builder, peer.optimizer(case), run_eagerly=True)
         draw_weights(model, store)
         training.train(model, case)
         files[name] = saved(model)

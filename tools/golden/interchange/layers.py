@@ -17,6 +17,7 @@ NO_FILES = {
     "AtrousConvolution1D": "a function that makes a Conv1D",
     "AtrousConvolution2D": "a function that makes a Conv2D",
     "ConvLSTM2DCell": "the cell of ConvLSTM2D, which saves it as its own arguments and weights; RNN does not take it",
+    "ElementwiseMerge": "the base of merging layers",
     "ScaledSum": "kcore's own, for InceptionResNetV2, where Keras has a Lambda: tests/applications",
 }
 SEVERAL = "a wrapper of one input does not take a layer of several"

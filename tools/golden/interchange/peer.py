@@ -31,7 +31,9 @@ def builder(objects: dict[str, Any]) -> Builder:
 
 def optimizer(training: Training) -> Any:
     """The optimizer of a case: of the kind that has the arguments and state of 2.1.6, or of the later one."""
-    arguments = {"learning_rate" if key == "lr" else key: value for key, value in training.arguments.items()}
+    # What 2.1.6 calls `clipnorm` clips by the norm of all gradients together.
+    names = {"lr": "learning_rate", "clipnorm": "global_clipnorm"}
+    arguments = {names.get(key, key): value for key, value in training.arguments.items()}
     if training.optimizer == "Adagrad":
         arguments["initial_accumulator_value"] = 0.0
     kinds = keras.optimizers if training.later else keras.optimizers.legacy

@@ -13,6 +13,8 @@ from interchange.shapes import Builder
 
 ROWS, STEPS = 6, 2
 LOSSES = ["categorical_crossentropy", "mean_squared_error"]
+#: Optimizers whose later kind computes something else: epsilon under the root; a schedule that is not saved.
+CHANGED = ("RMSprop", "Adagrad", "Nadam")
 #: What each loses on the way from kcore to tf-keras: 2.1.6, whose layout kcore writes, has no place for it.
 LOST = {
     "RMSprop_decay": "the step counter, and with it the decay",
@@ -59,7 +61,7 @@ def _optimizers() -> Iterator[Training]:
     for optimizer, cases in table.items():
         for suffix, arguments in cases.items():
             yield Training(f"{optimizer}{suffix}", optimizer, arguments)
-            if "decay" not in arguments and not suffix.startswith("_clipnorm") and optimizer != "Nadam":
+            if "decay" not in arguments and optimizer not in CHANGED:
                 yield Training(f"{optimizer}{suffix}_later", optimizer, arguments, later=True)
 
 
@@ -73,10 +75,16 @@ def _compiled() -> Iterator[Training]:
         "metrics_by_name": {"loss": LOSSES, "metrics": {"label": ["accuracy", "mae"], "score": "mse"}},
         "metric_of_one": {"loss": LOSSES, "metrics": {"score": ["mae"]}},
         "weighted_metrics": {"loss": LOSSES, "metrics": {"label": "accuracy"}, "weighted_metrics": {"score": ["mae"]}},
+        "sample_weights": {"loss": LOSSES},
         "own_functions": {"loss": ["own_loss", "own_loss"], "metrics": {"score": ["own_metric"]}},
     }
     for name, form in forms.items():
-        yield Training(f"compile_{name}", "Adam", {"lr": 0.01}, compile=form, weighted="weighted" in name)
+        yield Training(f"compile_{name}", "Adam", {"lr": 0.01}, compile=form, weighted=name == "sample_weights")
+    classes = {
+        "loss": ["losses.CategoricalCrossentropy", "losses.MeanSquaredError"],
+        "metrics": {"label": ["metrics.CategoricalAccuracy"], "score": ["metrics.MeanAbsoluteError"]},
+    }
+    yield Training("compile_classes", "Adam", {"lr": 0.01}, later=True, compile=classes)
 
 
 def network(builder: Builder) -> Any:
@@ -124,20 +132,22 @@ def own_functions(keras: Any) -> dict[str, Any]:
     return {"own_loss": own_loss, "own_metric": own_metric}
 
 
-def compiled(training: Training, builder: Builder, optimizer: Any) -> Any:
-    """The model, compiled."""
+def compiled(training: Training, builder: Builder, optimizer: Any, **more: Any) -> Any:
+    """The model, compiled; `more` are arguments of `compile` that only one framework has."""
     model = network(builder)
-    functions = own_functions(builder.keras)
-    model.compile(optimizer=optimizer, **_with(training.compile, functions))
+    model.compile(optimizer=optimizer, **more, **_meant(training.compile, builder.keras, own_functions(builder.keras)))
     return model
 
 
-def _with(node: Any, functions: dict[str, Any]) -> Any:
-    """The arguments with functions in the place of names of users' own."""
+def _meant(node: Any, keras: Any, functions: dict[str, Any]) -> Any:
+    """The arguments with functions, and objects of classes (`losses.Huber`), in the place of their names."""
     if isinstance(node, dict):
-        return {key: _with(value, functions) for key, value in node.items()}
+        return {key: _meant(value, keras, functions) for key, value in node.items()}
     if isinstance(node, list):
-        return [_with(value, functions) for value in node]
+        return [_meant(value, keras, functions) for value in node]
+    if isinstance(node, str) and "." in node:
+        module, class_name = node.split(".")
+        return getattr(getattr(keras, module), class_name)()
     return functions.get(node, node) if isinstance(node, str) else node
 
 
