@@ -39,6 +39,7 @@ TESTS = ("tests/ops", "tests/backend", "tests/runtime/test_scan.py", "plugins/la
 KERNEL_TESTS = ("tests/ops/test_catalogue.py", "tests/ops/test_batch_norm.py", "tests/ops/test_conv.py",
                 "tests/ops/test_pool.py", "tests/ops/test_recurrent.py", "tests/ops/test_ctc.py",
                 "tests/runtime/test_scan.py")  # fmt: skip
+OWN_TESTS = ("tests/ops/test_catalogue.py", "tests/ops/test_linalg.py", "tests/ops/test_conv.py")
 STEPS = ("tests", "sanitizer", "curve", "speed")
 WORKLOADS = ("mlp_small", "mlp_mnist", "cnn_mnist", "cnn_vgg", "cnn_text", "lstm_text", "bigru_tagger", "mobilenet",
              "resnet50")  # fmt: skip
@@ -113,9 +114,13 @@ class Run:
         result = self.call(self.pytest(*where), 2 * HOUR)
         failed = [line.split(" - ")[0] for line in result.out.splitlines() if line.startswith(("FAILED", "ERROR"))]
         yield Check("tests of operations and layers", result.ok, "; ".join([result.last_line(), *failed[:20]]))
+        if not self.rehearse:  # what runs where cuBLASLt and cuDNN are missing or know no way
+            result = self.call(self.pytest(*OWN_TESTS), HOUR, KCORE_CUPY_LIBRARIES="0")
+            yield Check("products and convolutions without NVIDIA's libraries", result.ok, result.last_line())
 
     def sanitizer(self) -> Iterator[Check]:
-        """memcheck and racecheck, without CuPy's pool, in which a read beyond an array would meet another array."""
+        """memcheck and racecheck of kcore's kernels, without CuPy's pool, in which a read beyond an array would meet
+        another array."""
         program = _sanitizer()
         for tool in ("memcheck", "racecheck"):
             name = f"compute-sanitizer {tool}"
@@ -123,7 +128,9 @@ class Run:
                 yield Check(name, False, "not installed: it comes with the CUDA toolkit (apt: cuda-sanitizer-12-9)")
                 continue
             words = [program, "--tool", tool, "--error-exitcode", "9", "--target-processes", "all"]
-            result = self.call([*words, *self.pytest(*KERNEL_TESTS)], 3 * HOUR, KCORE_CUPY_POOL="0")
+            result = self.call(
+                [*words, *self.pytest(*KERNEL_TESTS)], 3 * HOUR, KCORE_CUPY_POOL="0", KCORE_CUPY_LIBRARIES="0"
+            )
             found = [line for line in (result.out + result.err).splitlines() if "ERROR SUMMARY" in line]
             yield Check(name, result.ok, "; ".join([result.last_line(), *found[-1:]]))
 

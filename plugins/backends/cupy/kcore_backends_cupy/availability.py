@@ -10,11 +10,17 @@ import sys
 from typing import Any
 
 EMULATE = "KCORE_CUPY_EMULATE"
+LIBRARIES = "KCORE_CUPY_LIBRARIES"
 
 
 def emulating() -> bool:
     """Whether kernels shall run on the host (`kcore_backends_cupy.emulation`)."""
     return os.environ.get(EMULATE, "") not in ("", "0")
+
+
+def libraries_wanted() -> bool:
+    """Whether NVIDIA's libraries may compute: never on the host; `KCORE_CUPY_LIBRARIES=0` leaves all to own kernels."""
+    return not emulating() and os.environ.get(LIBRARIES, "1") != "0"
 
 
 def driver_cuda() -> tuple[int, int] | None:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kcore.errors import ExecutionError
-from kcore_backends_cupy import availability
+from kcore_backends_cupy.availability import libraries_wanted
 from kcore_backends_cupy.launch import Launch
 from kcore_backends_cupy.layout import Span, span
 from kcore_backends_cupy.precision import tf32_allowed
+from kcore_backends_cupy.workspace import workspace
 
 #: Values of cublasLt.h, cublas_api.h and library_types.h, the same in CUDA 12 and 13 (tests/make_cublaslt.py).
 CONSTANTS = {
@@ -133,8 +134,8 @@ class Product(Launch):
         self._library.run("cublasLtMatmul", *self.args, self._cupy.cuda.get_current_stream().ptr)
 
     def spans(self) -> tuple[list[Span], list[Span]]:
-        *_, workspace, a, b, d = self._kept
-        return [span(a), span(b)], [span(workspace), span(d)]
+        *_, block, a, b, d = self._kept
+        return [span(a), span(b)], [span(block), span(d)]
 
 
 class CublasLt:
@@ -188,14 +189,14 @@ class CublasLt:
         number = c_double if dtype == "float64" else c_float
         one, zero = number(1), number(0)
         size = int(best.workspace_size)
-        workspace = ctx.private_scratch("cuBLASLt", (max(size, 1),), "uint8")
+        block = workspace(ctx.device, size)
         left, right, target = (x.array.data.ptr for x in (a, b, d))
         args = (
             self._handle, descriptor, ctypes.addressof(one), left, layouts[0], right, layouts[1],
             ctypes.addressof(zero), target, layouts[2], target, layouts[2], ctypes.addressof(best.algo),
-            workspace.data.ptr, size,
+            block.data.ptr, size,
         )  # fmt: skip
-        product = Product(self, args, ctx.xp, (one, zero, best, workspace, a.array, b.array, d.array))
+        product = Product(self, args, ctx.xp, (one, zero, best, block, a.array, b.array, d.array))
         weakref.finalize(product, self._destroy, made).atexit = False
         return product
 
@@ -273,8 +274,8 @@ def candidates(major: int) -> Iterator[str]:
 
 
 def find(cupy: Any) -> CublasLt | None:
-    """The library for CuPy's version of CUDA; None without one, and on the host."""
-    if availability.emulating():
+    """The library for CuPy's version of CUDA; None without one, or where it is not wanted."""
+    if not libraries_wanted():
         return None
     for path in candidates(int(cupy.cuda.runtime.runtimeGetVersion()) // 1000):
         try:

@@ -14,9 +14,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kcore_backends_cupy import availability
+from kcore_backends_cupy.availability import libraries_wanted
 from kcore_backends_cupy.launch import Launch
 from kcore_backends_cupy.layout import Span, span
+from kcore_backends_cupy.workspace import workspace
 
 WORKSPACE = 256 << 20  # bytes that a plan may use
 KEPT = 1024  # plans
@@ -139,18 +140,18 @@ class Call(Launch):
 
     __slots__ = ("_cudnn", "_graph", "_kept", "_memory", "_workspace")
 
-    def __init__(self, cudnn: Cudnn, graph: Any, arrays: tuple[Any, Any, Any], workspace: Any):
-        self._cudnn, self._graph, self._workspace = cudnn, graph, workspace.data.ptr
+    def __init__(self, cudnn: Cudnn, graph: Any, arrays: tuple[Any, Any, Any], block: Any):
+        self._cudnn, self._graph, self._workspace = cudnn, graph, block.data.ptr
         self._memory = {number: array.data.ptr for number, array in enumerate(arrays, start=1)}
-        self._kept = (*arrays, workspace)
+        self._kept = (*arrays, block)
         super().__init__(None, (), (), arrays)
 
     def __call__(self) -> None:
         self._graph.execute(self._memory, self._workspace, handle=self._cudnn.handle())
 
     def spans(self) -> tuple[list[Span], list[Span]]:
-        first, second, result, workspace = (span(x) for x in self._kept)
-        return [first, second], [result, workspace]
+        first, second, result, block = (span(x) for x in self._kept)
+        return [first, second], [result, block]
 
 
 class Cudnn:
@@ -203,13 +204,12 @@ class Cudnn:
         graph = self.plan(wanted)
         if graph is None:
             return None
-        workspace = ctx.private_scratch("cuDNN", (max(int(graph.get_workspace_size()), 1),), "uint8")
-        return Call(self, graph, arrays, workspace)
+        return Call(self, graph, arrays, workspace(ctx.device, int(graph.get_workspace_size())))
 
 
 def find(cupy: Any) -> Cudnn | None:
-    """cuDNN, if it is installed; never on the host."""
-    if availability.emulating():
+    """cuDNN, if it is installed and wanted."""
+    if not libraries_wanted():
         return None
     try:
         import cudnn

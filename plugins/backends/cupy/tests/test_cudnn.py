@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 import kcore.backend.conv  # noqa: F401  (registers the operations)
 from kcore import backend as K
 from kcore.runtime.function import Function
-from kcore_backends_cupy import cudnn
+from kcore_backends_cupy import CupyDevice, cublaslt, cudnn
 from kcore_backends_cupy.capture import Segment
 from kcore_backends_cupy.cudnn import Convolution, Cudnn
+from kcore_backends_cupy.workspace import workspace
 
 RTOL = {"float16": 5e-3, "float32": 2e-5, "float64": 1e-12}
 LOOSE = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -202,3 +203,19 @@ def test_the_real_frontend_validates_our_graphs(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 2 * 3 * 3 * 3
+
+
+def test_libraries_can_be_left_out(monkeypatch):
+    monkeypatch.delenv("KCORE_CUPY_EMULATE", raising=False)
+    monkeypatch.setenv("KCORE_CUPY_LIBRARIES", "0")
+    assert cudnn.find(None) is None
+    assert cublaslt.find(None) is None
+
+
+def test_plans_share_a_workspace(fake, emulated):
+    """One block for each GPU, which grows; what was given before stays alive with its calls."""
+    first, second = workspace(emulated, 100), workspace(emulated, 50)
+    assert first is second
+    assert workspace(emulated, 1000).size == 1000
+    assert workspace(emulated, 0).size == 1000
+    assert workspace(CupyDevice(), 0).size == 1
