@@ -8,10 +8,10 @@ from kcore.compile.plan import Plan
 from kcore.compile.specialize import Graph
 
 
-def compile_plan(graph: Graph, fuse_from: int = MIN_ELEMENTS, most_open: int = MAX_OPEN) -> Plan:
+def compile_plan(graph: Graph, fuse_from: int = MIN_ELEMENTS, most_open: int = MAX_OPEN, longest_row: int = 0) -> Plan:
     """The plan of a graph whose shapes are all known; the numbers are those of `schedule`."""
     kept = [*graph.outputs, *(value for _, value in graph.updates)]
-    instructions = schedule(graph.nodes(), kept, skip=ROOT_KINDS, fuse_from=fuse_from, most_open=most_open)
+    instructions = schedule(graph.nodes(), kept, ROOT_KINDS, fuse_from, most_open, longest_row)
     memory = MemoryPlan(instructions, graph.outputs, graph.updates)
     updated = {variable.key for variable, _ in graph.updates}
     copies = []

@@ -239,6 +239,8 @@ def overwritable(instruction: Instruction, result: Key, operand: Key, root_of: o
     target = find(operand)  # type: ignore[operator]
     made = next(i for i, n in enumerate(instruction.nodes) if n is result[0])
     spec = result[0].specs[result[1]]
+    if instruction.fused and spec.shape != instruction.shape:
+        return False  # a row value: its operands may be read for other rows
     for i, node in enumerate(instruction.nodes):
         for position, t in enumerate(node.inputs):
             if find(t.key) != target:  # type: ignore[operator]

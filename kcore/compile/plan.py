@@ -8,24 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kcore.graph import Node, Spec, Tensor
+from kcore.graph import Node, Shape, Spec, Tensor
 
 Key = tuple[Node, int]
 
 
 @dataclass
 class Instruction:
-    """One step: a node, or a group of elementwise nodes of one shape that are computed together.
+    """One step: a node, or a group of nodes that are computed together.
 
     Attributes:
         nodes: one node; several, inputs before readers, in a fused group.
         outs: keys of the values that others read; the other values of a group live in registers only.
-        fused: whether this is a group for piecewise execution.
+        fused: whether this is a group for piecewise execution: of elementwise nodes of one shape, and on devices that
+            ask for it of reductions of their rows (`kcore.compile.rows`).
+        shape: of a group: the shape of its elementwise values.
     """
 
     nodes: tuple[Node, ...]
     outs: tuple[Key, ...]
     fused: bool = False
+    shape: Shape = ()
 
     @property
     def name(self) -> str:

@@ -19,12 +19,14 @@ class Device:
         xp: the array module (NumPy's interface).
         fuse_from: elements from which elementwise operations are joined to groups.
         most_open: how many groups may grow side by side.
+        longest_row: columns up to which operations on rows (sums of the last axis, softmax) join groups.
     """
 
     name: ClassVar[str] = ""
     xp: Any = None
     fuse_from: ClassVar[int] = 1 << 14
     most_open: ClassVar[int] = 16
+    longest_row: ClassVar[int] = 0
 
     @classmethod
     def is_available(cls) -> bool:

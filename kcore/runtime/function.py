@@ -39,7 +39,7 @@ def make_plan(
     graph = specialize(inputs, specs, outputs, updates, phase, fold)
     if not graph.known:
         return None
-    return compile_plan(apply_passes(graph), device.fuse_from, device.most_open)
+    return compile_plan(apply_passes(graph), device.fuse_from, device.most_open, device.longest_row)
 
 
 class BoundPlan:

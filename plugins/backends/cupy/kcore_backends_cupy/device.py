@@ -12,7 +12,7 @@ from kcore.errors import ExecutionError
 from kcore.graph import Spec
 from kcore.ops.random import RandomStream
 from kcore.runtime.device import Device
-from kcore_backends_cupy import availability, precision, transfer
+from kcore_backends_cupy import availability, precision, rows, transfer
 
 
 class CupyDevice(Device):
@@ -29,6 +29,7 @@ class CupyDevice(Device):
     name = "cupy"
     fuse_from = 1  # a launch costs the same for one element as for thousands
     most_open = 1 << 30
+    longest_row = rows.LONGEST
 
     def __init__(self) -> None:
         reason = availability.here()

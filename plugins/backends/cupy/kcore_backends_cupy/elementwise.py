@@ -18,6 +18,7 @@ from kcore_backends_cupy.expressions import expression
 from kcore_backends_cupy.launch import Launch, each, grid_stride
 from kcore_backends_cupy.layout import collapse, element_strides
 from kcore_backends_cupy.prelude import C_TYPES
+from kcore_backends_cupy.rows import bind_rows, is_elementwise
 
 
 def bind_nodes(
@@ -54,6 +55,8 @@ def bind_group(
     cupy: Any, instruction: Instruction, outs: Sequence[Any], arrays: Callable[[Tensor], Any]
 ) -> Callable[[], Any]:
     """See `kcore.runtime.device.Device.bind_group`."""
+    if not is_elementwise(instruction):
+        return bind_rows(cupy, instruction, outs, arrays)
     return bind_nodes(cupy, instruction.nodes, dict(zip(instruction.outs, outs, strict=True)), arrays)
 
 

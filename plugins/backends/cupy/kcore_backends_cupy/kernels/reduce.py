@@ -66,7 +66,8 @@ def kept_and_reduced(x: Any, axes: tuple[int, ...]) -> tuple[int, int, list[Any]
     return results, count, numbers, parts[0][-1], parts[1][-1]
 
 
-def _accumulator(name: str, given: str, out: str) -> str:
+def accumulator(name: str, given: str, out: str) -> str:
+    """The dtype in which a reduction adds up."""
     if name in ("all", "any"):
         return "bool"
     if name in ("max", "min"):
@@ -125,7 +126,7 @@ def reduction(ctx: Any, outs: Any, ins: Any, attrs: Any, name: str) -> Callable[
         return Launches([copy_launch(ctx.xp, whole, x), reduction(ctx, outs, [whole], attrs, name)])
     results, count, numbers, inner_kept, inner_reduced = found
     given, target = str(x.dtype), str(out.dtype)
-    acc = _accumulator(name, given, target)
+    acc = accumulator(name, given, target)
     side = 32 if inner_kept == 1 and inner_reduced != 1 and results >= 32 else 1
     block = (side, 256 // side if count >= 256 // side else max(1, 1 << max(0, count - 1).bit_length()))
     rule = _RULES[name]
