@@ -55,7 +55,12 @@ def load_weights(
         if by_name:
             pairs = matched_by_name(group, model.layers, skip_mismatch, reshape)
         else:
-            pairs = matched_in_order(group, model.layers, reshape)
+            try:
+                pairs = matched_in_order(group, model.layers, reshape)
+            except WeightsMismatchError as error:
+                if skip_mismatch:
+                    error.args = (f"{error} (skip_mismatch=True skips layers with by_name=True only.)",)
+                raise
     set_and_release(pairs)
 
 
@@ -221,9 +226,10 @@ def _fitted(number: int, layer: Any, saved: _LayerGroup, reshape: bool) -> Pairs
         shape = tuple(weight.shape)
         if value.shape != shape:
             if not reshape or value.size != K.count_params(weight):
+                may_reshape = " With reshape=True it is taken." if value.size == K.count_params(weight) else ""
                 raise WeightsMismatchError(
                     f"The weight {weight.name} of layer {layer.name} has shape {shape}, but in the file its shape is "
-                    f"{value.shape}."
+                    f"{value.shape}.{may_reshape}"
                 )
             value = value.reshape(shape)
         pairs.append((weight, value, is_own))

@@ -9,14 +9,18 @@ import pytest
 
 from kcore import backend as K
 from kcore import optimizers
-from kcore.engine import Input, Layer, Model, Sequential
-from kcore.layers import Activation, Dense
+from kcore.engine import Input, Model, Sequential
+from kcore.layers import Activation, Dense, Flatten
 from kcore.models import load_model, save_model
 from kcore.optimizers import SGD, Adam
 from kcore.plugins import hooks
 from kcore.plugins.hookspecs import hookimpl
 from kcore.saving.groups import write_names
 from kcore.saving.weights import weight_names
+
+
+def squared(y_true, y_pred):
+    return K.square(y_true - y_pred)
 
 
 def classifier(**arguments):
@@ -102,6 +106,31 @@ def test_functional_models_with_everything(path):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("mode", [None, {"steps": "temporal"}, ["temporal", None]], ids=str)
+@pytest.mark.parametrize("loss", ["mse", {"steps": "mse", "last": "mae"}, ["mae", squared]], ids=str)
+@pytest.mark.parametrize("loss_weights", [None, {"last": 0.3}, [2.0, 0.5]], ids=str)
+def test_how_a_model_was_compiled(path, mode, loss, loss_weights):
+    x = Input((4, 2))
+    model = Model(x, [Dense(1, name="steps")(x), Dense(1, name="last")(Flatten()(x))])
+    model.compile(
+        "sgd", loss, metrics={"steps": ["mse", squared], "last": "mae"}, loss_weights=loss_weights,
+        sample_weight_mode=mode, weighted_metrics=["mae"],
+    )  # fmt: skip
+    model.save(path)
+    loaded = load_model(path, {"squared": squared})
+    for name in ("sample_weight_mode", "loss_weights", "metrics_names"):
+        assert getattr(loaded, name) == getattr(model, name)
+    data, targets = np.random.rand(6, 4, 2), [np.random.rand(6, 4, 1), np.random.rand(6, 1)]
+    weights = [np.random.rand(6, 4) if mode else np.random.rand(6), np.random.rand(6)]
+    for one, other in zip(
+        loaded.evaluate(data, targets, sample_weight=weights, verbose=0),
+        model.evaluate(data, targets, sample_weight=weights, verbose=0),
+        strict=True,
+    ):
+        assert one == other
+    assert loaded.train_on_batch(data, targets, weights) == model.train_on_batch(data, targets, weights)
+
+
 def test_models_that_were_not_compiled_or_shall_not_be(data, path):
     model = Sequential([Dense(3, input_shape=(4,))])
     model.save(path)
@@ -165,75 +194,6 @@ def test_hooks_are_told(path):
     finally:
         hooks.unregister(Plugin)
     assert told == [("saved", model, str(path)), ("loaded", loaded, str(path))]
-
-
-# --- custom objects ---------------------------------------------------------------------------------------------
-
-
-class Scale(Layer):
-    def __init__(self, factor, **kwargs):
-        super().__init__(**kwargs)
-        self.factor = factor
-
-    def call(self, x):
-        return x * self.factor
-
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
-
-
-def my_loss(y_true, y_pred):
-    return K.mean(K.abs(y_pred - y_true), axis=-1)
-
-
-def my_metric(y_true, y_pred):
-    return K.mean(y_pred)
-
-
-def custom_model():
-    model = Sequential([Scale(2.0, input_shape=(3,)), Dense(1)])
-    model.compile("sgd", my_loss, metrics=[my_metric])
-    return model
-
-
-OBJECTS = {"Scale": Scale, "my_loss": my_loss, "my_metric": my_metric}
-
-
-def test_custom_objects_by_argument_scope_and_registration(path):
-    from kcore.plugins import registry
-    from kcore.plugins.scopes import CustomObjectScope
-
-    model = custom_model()
-    model.save(path)
-    loaded = load_model(path, custom_objects=OBJECTS)
-    assert loaded.metrics_names == ["loss", "my_metric"]
-    x = np.ones((2, 3))
-    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
-    with CustomObjectScope(OBJECTS):
-        load_model(path)
-    for kind, name in (("layers", "Scale"), ("losses", "my_loss"), ("metrics", "my_metric")):
-        registry.register(kind, name, OBJECTS[name])
-    try:
-        load_model(path)
-    finally:
-        for kind, name in (("layers", "Scale"), ("losses", "my_loss"), ("metrics", "my_metric")):
-            registry.unregister(kind, name)
-
-
-def test_missing_custom_objects_are_named(path):
-    custom_model().save(path)
-    with pytest.raises(ValueError, match=r"(?s)Scale.*custom_objects=\{'Scale': Scale\}"):
-        load_model(path)
-    with pytest.raises(ValueError, match="my_loss"):
-        load_model(path, custom_objects={"Scale": Scale})
-    assert load_model(path, custom_objects={"Scale": Scale}, compile=False).optimizer is None
-
-
-def test_custom_objects_do_not_stay(path):
-    custom_model().save(path)
-    load_model(path, custom_objects=OBJECTS)
-    with pytest.raises(ValueError, match="Scale"):
-        load_model(path)
 
 
 # --- optimizer state of other versions ---------------------------------------------------------------------------

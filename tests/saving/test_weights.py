@@ -7,7 +7,7 @@ import pytest
 from kcore import backend as K
 from kcore import layers
 from kcore.engine import Input, Layer, Model, Sequential
-from kcore.errors import KcoreWarning, SavedModelError
+from kcore.errors import KcoreWarning, SavedModelError, WeightsMismatchError
 from kcore.layers import Dense, Dropout
 from kcore.saving import preprocess_weights_for_loading
 from kcore.saving.groups import HEADER_LIMIT, has_names, read_array, read_names, write_names
@@ -251,6 +251,55 @@ def test_reshape(path):
     np.testing.assert_array_equal(square.get_weights()[0].ravel(), flat.get_weights()[0])
     with pytest.raises(ValueError, match="has shape"):
         Sequential([Row((7,), name="row", input_shape=(1,))]).load_weights(path, by_name=True, reshape=True)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("skip_mismatch", [False, True])
+@pytest.mark.parametrize("reshape", [False, True])
+@pytest.mark.parametrize("case", ["equal", "of equal size", "of another size", "one more"])
+def test_every_combination_of_arguments(path, by_name, skip_mismatch, reshape, case):
+    """A model whose second layer differs; what fits is loaded, or nothing at all."""
+
+    class Weight(Layer):
+        def __init__(self, *shapes, **kwargs):
+            super().__init__(**kwargs)
+            self.shapes = shapes
+
+        def build(self, input_shape):
+            for number, shape in enumerate(self.shapes):
+                self.add_weight(f"w{number}", shape)
+            super().build(input_shape)
+
+    def model_of(*shapes):
+        return Sequential([Weight((5,), name="first", input_shape=(1,)), Weight(*shapes, name="second")])
+
+    saved = model_of((2, 3))
+    values = [np.arange(5.0), np.arange(6.0).reshape(2, 3)]
+    saved.set_weights(values)
+    saved.save_weights(path)
+    shapes = {"equal": [(2, 3)], "of equal size": [(3, 2)], "of another size": [(3, 3)], "one more": [(2, 3), (1,)]}
+    model = model_of(*shapes[case])
+    before = model.get_weights()
+    arguments = {"by_name": by_name, "skip_mismatch": skip_mismatch, "reshape": reshape}
+    if case == "equal" or (case == "of equal size" and reshape):
+        model.load_weights(path, **arguments)
+        for one, other in zip(model.get_weights(), values, strict=True):
+            np.testing.assert_array_equal(one.ravel(), other.ravel())
+    elif by_name and skip_mismatch:
+        with pytest.warns(KcoreWarning, match="Skipping loading of weights for layer second") as caught:
+            model.load_weights(path, **arguments)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        np.testing.assert_array_equal(model.get_weights()[0], values[0])
+        for one, other in zip(model.get_weights()[1:], before[1:], strict=True):
+            np.testing.assert_array_equal(one, other)
+    else:
+        with pytest.raises(WeightsMismatchError, match="second") as caught:
+            model.load_weights(path, **arguments)
+        assert ("With reshape=True" in str(caught.value)) == (case == "of equal size")
+        assert ("with by_name=True only" in str(caught.value)) == skip_mismatch
+        for one, other in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 # --- other layouts ----------------------------------------------------------------------------------------------
