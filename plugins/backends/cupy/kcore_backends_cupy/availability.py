@@ -19,8 +19,8 @@ def emulating() -> bool:
 
 
 def libraries_wanted() -> bool:
-    """Whether NVIDIA's libraries may compute: never on the host; `KCORE_CUPY_LIBRARIES=0` leaves all to own kernels."""
-    return not emulating() and os.environ.get(LIBRARIES, "1") != "0"
+    """Whether NVIDIA's libraries may compute: `KCORE_CUPY_LIBRARIES=0` leaves everything to own kernels."""
+    return os.environ.get(LIBRARIES, "1") != "0"
 
 
 def driver_cuda() -> tuple[int, int] | None:

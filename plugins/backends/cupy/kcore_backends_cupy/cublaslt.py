@@ -273,11 +273,12 @@ def candidates(major: int) -> Iterator[str]:
         yield f"libcublasLt.so.{version}"
 
 
-def find(cupy: Any) -> CublasLt | None:
-    """The library for CuPy's version of CUDA; None without one, or where it is not wanted."""
-    if not libraries_wanted():
+def find(device: Any) -> CublasLt | None:
+    """The library for CuPy's version of CUDA; None without one, on the host, or where it is
+    not wanted."""
+    if device.emulated or not libraries_wanted():
         return None
-    for path in candidates(int(cupy.cuda.runtime.runtimeGetVersion()) // 1000):
+    for path in candidates(int(device.xp.cuda.runtime.runtimeGetVersion()) // 1000):
         try:
             return CublasLt(path)
         except OSError:
@@ -295,5 +296,5 @@ def library(device: Any) -> CublasLt | None:
     """The library with a handle for a device, looked for once."""
     with _lock:
         if device not in _found:
-            _found[device] = find(device.xp)
+            _found[device] = find(device)
         return _found[device]

@@ -207,16 +207,16 @@ class Cudnn:
         return Call(self, graph, arrays, workspace(ctx.device, int(graph.get_workspace_size())))
 
 
-def find(cupy: Any) -> Cudnn | None:
-    """cuDNN, if it is installed and wanted."""
-    if not libraries_wanted():
+def find(device: Any) -> Cudnn | None:
+    """cuDNN, if it is installed and wanted; never on the host."""
+    if device.emulated or not libraries_wanted():
         return None
     try:
         import cudnn
     except ModuleNotFoundError:
         return None
     try:
-        return Cudnn(cudnn, cupy)
+        return Cudnn(cudnn, device.xp)
     except RuntimeError as error:
         warnings.warn(
             f"nvidia-cudnn-frontend is installed, and cuDNN does not start, so that kcore computes convolutions "
@@ -234,5 +234,5 @@ def library(device: Any) -> Cudnn | None:
     """cuDNN for a device, looked for once."""
     with _lock:
         if device not in _found:
-            _found[device] = find(device.xp)
+            _found[device] = find(device)
         return _found[device]

@@ -20,6 +20,7 @@ class CupyDevice(Device):
 
     Attributes:
         number: which GPU.
+        emulated: whether kernels run on the host.
         stream: where all work goes, in order.
 
     Raises:
@@ -35,7 +36,8 @@ class CupyDevice(Device):
         reason = availability.here()
         if reason is not None:
             raise ExecutionError(f"The backend 'cupy' cannot run here: {reason}.")
-        if availability.emulating():
+        self.emulated = availability.emulating()
+        if self.emulated:
             from kcore_backends_cupy.emulation import make_cupy
 
             self.xp = make_cupy()
@@ -47,7 +49,7 @@ class CupyDevice(Device):
             if os.environ.get("KCORE_CUPY_POOL") == "0":  # each array by itself, so that memcheck sees its end
                 cupy.cuda.set_allocator(None)
         self.number = _chosen(int(self.xp.cuda.runtime.getDeviceCount()))
-        if not availability.emulating():
+        if not self.emulated:
             self.xp.cuda.Device(self.number).use()
         # A blocking stream: what CuPy does outside of a run, on the default stream, waits for it and it for that.
         with self.xp.cuda.Device(self.number):

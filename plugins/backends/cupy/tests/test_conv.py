@@ -53,6 +53,20 @@ def test_values(both, window, channels, filters, dtype):
     _close(*both("conv_kernel_grad", x, g, kernel_size=size, **attrs), dtype)
 
 
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])
+def test_windows_of_one_element_are_products_of_matrices(strides, both, sources):
+    """Inputs between the strides have no gradient; the last ones may have no window."""
+    r = np.random.RandomState(0)
+    attrs = {"strides": strides, "dilation": (1, 1), "padding": "valid"}
+    x, w = r.rand(2, 6, 5, 3), r.rand(1, 1, 3, 4)
+    y, theirs = both("conv", x, w, **attrs)
+    _close(y, theirs, "float64")
+    _close(*both("conv_input_grad", y, w, spatial=(6, 5), **attrs), "float64")
+    _close(*both("conv_kernel_grad", x, y, kernel_size=(1, 1), **attrs), "float64")
+    assert "product" in sources.values()
+    assert not any("int apw" in source for source in sources)  # no patches
+
+
 @LOOSE
 @given(windows(), st.sampled_from([1, 3, 40]), st.integers(1, 3), st.sampled_from(list(RTOL)))
 def test_depthwise_values(both, window, channels, multiplier, dtype):

@@ -55,7 +55,7 @@ def path(tmp_path_factory):
 def fake(path, emulated, monkeypatch):
     """All products, however small, are offered to the fake."""
     made = Fake(path)
-    monkeypatch.setattr(cublaslt, "find", lambda cupy: made)
+    monkeypatch.setattr(cublaslt, "find", lambda device: made)
     monkeypatch.setattr(products, "SMALLEST", 1)
     library = ctypes.CDLL(path)
     library.fake_unwilling(0)
@@ -168,29 +168,30 @@ def test_where_the_library_is_looked_for():
     assert found.index("libcublasLt.so.13") < found.index("libcublasLt.so.12")
 
 
-class Cupy:
-    """As much of CuPy as tells its version of CUDA."""
+class Device:
+    """As much of a device as tells its version of CUDA."""
 
-    class cuda:
-        class runtime:
-            runtimeGetVersion = staticmethod(lambda: 13000)
+    emulated = False
+
+    class xp:
+        class cuda:
+            class runtime:
+                runtimeGetVersion = staticmethod(lambda: 13000)
 
 
 def test_a_machine_without_the_library(monkeypatch):
-    monkeypatch.delenv("KCORE_CUPY_EMULATE", raising=False)
     monkeypatch.setattr(cublaslt, "candidates", lambda major: iter(["/nowhere/libcublasLt.so.13"]))
-    assert cublaslt.find(Cupy) is None
+    assert cublaslt.find(Device) is None
 
 
 def test_a_library_that_does_not_start_is_named(monkeypatch):
     def start(path):
         raise ExecutionError("cuBLASLt: cublasLtCreate fails with status 1")
 
-    monkeypatch.delenv("KCORE_CUPY_EMULATE", raising=False)
     monkeypatch.setattr(cublaslt, "candidates", lambda major: iter(["libcublasLt.so.13"]))
     monkeypatch.setattr(cublaslt, "CublasLt", start)
     with pytest.warns(UserWarning, match=r"libcublasLt.so.13 is not used .*: cuBLASLt: cublasLtCreate fails"):
-        assert cublaslt.find(Cupy) is None
+        assert cublaslt.find(Device) is None
 
 
 class WithoutHandle(CublasLt):

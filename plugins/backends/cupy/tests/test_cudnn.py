@@ -32,7 +32,7 @@ def fake(emulated, monkeypatch):
     spec = importlib.util.spec_from_file_location("fake_cudnn", Path(__file__).with_name("fake_cudnn.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(cudnn, "find", lambda cupy: Cudnn(module, cupy))
+    monkeypatch.setattr(cudnn, "find", lambda device: Cudnn(module, device.xp))
     return module
 
 
@@ -152,12 +152,12 @@ def test_the_frontend_without_cudnn(emulated, monkeypatch):
         def create_handle():
             raise RuntimeError("Unable to find symbol cudnnCreate")
 
-    monkeypatch.delenv("KCORE_CUPY_EMULATE", raising=False)
+    emulated.emulated = False
     monkeypatch.setitem(sys.modules, "cudnn", Frontend)
     with pytest.warns(UserWarning, match=r"symbol cudnnCreate. pip install .*\[cudnn-cu12\]"):
-        assert cudnn.find(emulated.xp) is None
+        assert cudnn.find(emulated) is None
     monkeypatch.setitem(sys.modules, "cudnn", None)
-    assert cudnn.find(emulated.xp) is None
+    assert cudnn.find(emulated) is None
 
 
 # All that validation needs of cuDNN itself: the frontend asks for its version, and makes a handle.
@@ -205,11 +205,11 @@ def test_the_real_frontend_validates_our_graphs(tmp_path):
     assert len(done.stdout.splitlines()) == 2 * 3 * 3 * 3
 
 
-def test_libraries_can_be_left_out(monkeypatch):
-    monkeypatch.delenv("KCORE_CUPY_EMULATE", raising=False)
+def test_libraries_can_be_left_out(emulated, monkeypatch):
+    emulated.emulated = False
     monkeypatch.setenv("KCORE_CUPY_LIBRARIES", "0")
-    assert cudnn.find(None) is None
-    assert cublaslt.find(None) is None
+    assert cudnn.find(emulated) is None
+    assert cublaslt.find(emulated) is None
 
 
 def test_plans_share_a_workspace(fake, emulated):

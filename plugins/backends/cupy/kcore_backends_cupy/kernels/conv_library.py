@@ -8,14 +8,14 @@ from typing import Any
 from kcore.runtime.windows import Window
 from kcore.shapes import explicit_padding
 from kcore_backends_cupy import cudnn
-from kcore_backends_cupy.kernels.moving import copy_launch
+from kcore_backends_cupy.kernels.moving import copy_launch, fill_launch
 from kcore_backends_cupy.kernels.products import matmul
 from kcore_backends_cupy.launch import Launches
 from kcore_backends_cupy.precision import tf32_allowed
 
 
 def pointwise(ctx: Any, kind: str, image: Any, loss: Any, weights: Any, window: Window) -> Any:
-    """The product of matrices that a convolution is whose window has one element and meets each input; or None.
+    """The product of matrices that a convolution is whose window has one element and no padding; or None.
 
     Args:
         ctx: bind context.
@@ -23,21 +23,26 @@ def pointwise(ctx: Any, kind: str, image: Any, loss: Any, weights: Any, window: 
         image, loss, weights: arrays with three spatial dimensions, the one that is computed among them.
         window: the geometry.
     """
-    meets_all = window.taps == 1 and max(window.stride) == 1 and not any(window.before)
-    if not meets_all or image.shape[:4] != loss.shape[:4]:
+    seen = tuple(slice(None, p * s, s) for p, s in zip(loss.shape[1:4], window.stride, strict=True))
+    met = image[(slice(None), *seen)]  # the inputs that the window meets
+    if window.taps > 1 or any(window.before) or met.shape[:4] != loss.shape[:4] or not met.size:
         return None
-    whole = [_dense(ctx, x) for x in (image, loss, weights)]
-    result = {"fprop": 1, "dgrad": 0, "wgrad": 2}[kind]
-    if whole[result] is not (image, loss, weights)[result]:
-        return None
-    given = zip(whole, (image, loss, weights), strict=True)
-    copies = [copy_launch(ctx.xp, made, x) for made, x in given if made is not x]
-    x, g, w = (a.reshape(-1, a.shape[4]) for a in whole)
-    if kind == "fprop":
-        product = matmul(ctx, [g], [x, w], {})
-    else:
-        product = matmul(ctx, [x], [g, w.T], {}) if kind == "dgrad" else matmul(ctx, [w], [x.T, g], {})
-    return Launches([*copies, product])
+    arrays = {"image": met, "loss": loss, "weights": weights}
+    whole = {role: _dense(ctx, x) for role, x in arrays.items()}
+    x, g, w = (whole[role].reshape(-1, whole[role].shape[4]) for role in arrays)
+    result, operands = {
+        "fprop": ("loss", (g, x, w)),
+        "dgrad": ("image", (x, g, w.T)),
+        "wgrad": ("weights", (w, x.T, g)),
+    }[kind]
+    out, left, right = operands
+    calls = [copy_launch(ctx.xp, whole[r], a) for r, a in arrays.items() if r != result and whole[r] is not a]
+    calls.append(matmul(ctx, [out], [left, right], {}))
+    if result == "image" and met.size < image.size:
+        calls.append(fill_launch(ctx.xp, image, 0))
+    if whole[result] is not arrays[result]:
+        calls.append(copy_launch(ctx.xp, arrays[result], whole[result]))
+    return Launches(calls)
 
 
 def by_cudnn(ctx: Any, kind: Any, image: Any, loss: Any, weights: Any, attrs: Any) -> Any:
