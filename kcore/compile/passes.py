@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore.compile.specialize import Graph
 from kcore.errors import GraphError
-from kcore.graph import Node, Tensor, nodes_of
+from kcore.graph import Tensor
 from kcore.plugins import hooks
 
 
@@ -24,9 +24,7 @@ def apply_passes(graph: Graph) -> Graph:
     wanted = before
     for name, rewrite in passes:
         wanted = _checked(name, wanted, rewrite(list(wanted)))
-    count = len(graph.outputs)
-    updates = [(variable, value) for (variable, _), value in zip(graph.updates, wanted[count:], strict=True)]
-    return Graph(graph.inputs, wanted[:count], updates, _ranked(graph.rank, wanted))
+    return graph.rewritten(wanted)
 
 
 def _checked(name: str, given: Sequence[Tensor], returned: Any) -> list[Tensor]:
@@ -44,12 +42,3 @@ def _checked(name: str, given: Sequence[Tensor], returned: Any) -> list[Tensor]:
                 "and dtype have to stay"
             )
     return found
-
-
-def _ranked(rank: dict[Node, int], wanted: Sequence[Tensor]) -> dict[Node, int]:
-    """Ranks with those of new nodes: each comes up with the last of its inputs."""
-    ranks = dict(rank)
-    for node in nodes_of(wanted):
-        if node not in ranks:
-            ranks[node] = max((ranks[t.node] for t in node.inputs), default=-1)
-    return ranks

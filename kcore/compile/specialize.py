@@ -51,6 +51,19 @@ class Graph:
         nodes = nodes_of([*self.outputs, *(value for _, value in self.updates)])
         return sorted(nodes, key=lambda n: (self.rank.get(n, -1), n.serial))
 
+    def rewritten(self, wanted: Sequence[Tensor]) -> Graph:
+        """The graph that computes `wanted`, the tensors for the outputs and then for the new values of variables.
+
+        New nodes come up with the last of their inputs.
+        """
+        count = len(self.outputs)
+        updates = [(variable, value) for (variable, _), value in zip(self.updates, wanted[count:], strict=True)]
+        rank = dict(self.rank)
+        for node in nodes_of(wanted):
+            if node not in rank:
+                rank[node] = max((rank[t.node] for t in node.inputs), default=-1)
+        return Graph(self.inputs, list(wanted[:count]), updates, rank)
+
 
 def specialize(
     inputs: Sequence[Tensor],

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore.compile import Plan, apply_passes, compile_plan, specialize
+from kcore.compile import Plan, apply_passes, compile_plan, fold_scales, specialize
 from kcore.errors import DTypeError, GraphError, ShapeError
 from kcore.graph import Spec, Tensor
 from kcore.runtime.device import Device
@@ -39,7 +39,7 @@ def make_plan(
     graph = specialize(inputs, specs, outputs, updates, phase, fold)
     if not graph.known:
         return None
-    return compile_plan(apply_passes(graph), device.fuse_from, device.most_open, device.longest_row)
+    return compile_plan(fold_scales(apply_passes(graph)), device.fuse_from, device.most_open, device.longest_row)
 
 
 class BoundPlan:

@@ -8,15 +8,16 @@ are pieces of scratch memory. All calls are bound beforehand; a run only makes t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from kcore.compile.plan import Instruction
 from kcore.graph import Node, Tensor
 from kcore.runtime.parallel import parallel_for, thread_count
 
 PIECE = 1 << 14  # elements: 64 KiB of float32, so that a handful of registers fits in a core's L2 cache
+SPREAD_FROM = 4  # pieces from which it pays to repeat a vector for all rows of a piece
 MIN_PER_THREAD = 1 << 15  # elements below which waking another thread costs more than it brings
 
 
@@ -35,6 +36,7 @@ def bind_group(
     pieces = -(-rows // step)
     parts = max(1, min(thread_count(), pieces, rows * per_row // MIN_PER_THREAD))
     registers, count = _assign_registers(nodes, set(named))
+    spread = _spread_vectors(ctx, whole, operands, min(step, rows), tail) if pieces >= SPREAD_FROM else []
     calls = []
     for part in range(parts):
         scratch = [
@@ -47,8 +49,32 @@ def bind_group(
             mine += _bind_piece(ctx, nodes, whole, named, registers, scratch, rows, lo, hi)
         calls.append(mine)
     if parts == 1:
-        return partial(_run_all, calls[0])
-    return partial(parallel_for, partial(_run_parts, calls), parts)
+        return partial(_run_all, [*spread, *calls[0]])
+    together = partial(parallel_for, partial(_run_parts, calls), parts)
+    return partial(_run_all, [*spread, together]) if spread else together
+
+
+def _spread_vectors(
+    ctx: Any, whole: dict[Any, Any], operands: Iterable[Any], rows: int, tail: tuple[int, ...]
+) -> list[Callable[[], Any]]:
+    """Put operands that all rows share into `whole` repeated for each row of a piece; the calls that do so in a run.
+
+    NumPy's inner loops are then as long as a piece, where broadcasting a bias would run a short one for each row.
+    """
+    calls: list[Callable[[], Any]] = []
+    for key in operands:
+        vector = whole[key]
+        if vector.shape == (1, *tail) and tail and rows > 1:
+            tile = ctx.private_scratch(("spread", len(calls)), (rows, *tail), str(vector.dtype))
+            calls.append(partial(ctx.xp.copyto, tile, vector))
+            whole[key] = _Spread(tile)
+    return calls
+
+
+class _Spread(NamedTuple):
+    """An operand that all rows share, repeated for the rows of a piece."""
+
+    tile: Any
 
 
 def _run_all(calls: list[Callable[[], Any]]) -> None:
@@ -139,6 +165,8 @@ def _bind_piece(
         if key not in whole:
             return scratch[registers[node]][node.specs[0].dtype][: hi - lo]
         a = whole[key]
+        if isinstance(a, _Spread):
+            return a.tile[: hi - lo]
         return a[lo:hi] if a.ndim and a.shape[0] == rows and rows != 1 else a
 
     return [ctx.bind_op(n.op, [piece_of((n, 0))], [piece_of(t.key) for t in n.inputs], n.attrs) for n in nodes]

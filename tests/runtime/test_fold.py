@@ -1,0 +1,95 @@
+"""Scales of channels folded into convolutions, and elementwise groups beside vectors over channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kcore import backend as K
+from kcore.testing.gradients import check_gradient
+
+RNG = np.random.default_rng(0)
+
+
+def variable(*shape: int) -> Any:
+    return K.variable(RNG.normal(size=shape), dtype="float32")
+
+
+def convolution(kind: str, x: Any) -> tuple[Any, Any]:
+    if kind == "depthwise":
+        kernel = variable(3, 3, 3, 2)
+        return K.depthwise_conv2d(x, kernel, padding="same"), kernel
+    kernel = variable(1, 1, 3, 6)
+    return K.conv2d(x, kernel, padding="same"), kernel
+
+
+@pytest.mark.parametrize("kind", ["conv", "depthwise"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+@pytest.mark.parametrize("wide", [True, False])
+def test_values_and_later_updates(kind: str, bias: bool, turned: bool, wide: bool) -> None:
+    x = K.placeholder((2, 20, 20, 3))
+    y, kernel = convolution(kind, x)
+    b, scale, shift = variable(6), variable(6), variable(6)
+    s, t = (K.reshape(v, (1, 1, 1, 6)) if wide else v for v in (scale, shift))
+    biased = y + b if bias else y
+    out = K.relu((s * biased if turned else biased * s) + t)
+    f, plain = K.function([x], [out]), K.function([x], [y])
+    data = RNG.normal(size=(2, 20, 20, 3)).astype("float32")
+
+    def check() -> None:
+        raw = plain([data])[0] + (K.get_value(b) if bias else 0)
+        expected = np.maximum(raw * K.get_value(scale) + K.get_value(shift), 0)
+        np.testing.assert_allclose(f([data])[0], expected, rtol=1e-5, atol=1e-5)
+
+    check()
+    assert "multiply(float32(2, 20, 20, 6)" not in f.show()
+    for v in (kernel, b, scale, shift):
+        K.set_value(v, RNG.normal(size=v.shape))
+        check()
+
+
+def test_two_in_a_row() -> None:
+    x = K.placeholder((1, 16, 16, 3))
+    first, second = variable(3, 3, 3, 4), variable(3, 3, 4, 4)
+    scales = [variable(4), variable(4)]
+    hidden = K.relu(K.conv2d(x, first, padding="same") * scales[0])
+    out = K.conv2d(hidden, second, padding="same") * scales[1] + hidden
+    data = RNG.normal(size=(1, 16, 16, 3)).astype("float32")
+    value, inner = K.function([x], [out, hidden])([data])
+    expected = K.function([hidden], [K.conv2d(hidden, second, padding="same")])([inner])[0]
+    np.testing.assert_allclose(value, expected * K.get_value(scales[1]) + inner, rtol=1e-4, atol=1e-4)
+
+
+def test_left_alone_where_the_result_is_read_otherwise_or_small() -> None:
+    x, scale = K.placeholder((2, 20, 20, 3)), variable(6)
+    y, _ = convolution("conv", x)
+    f = K.function([x], [y * scale, y])
+    f([np.zeros((2, 20, 20, 3))])
+    assert "float32(2, 20, 20, 6), float32(6)" in f.show()
+    small = K.placeholder((1, 1, 1, 3))
+    y, _ = convolution("conv", small)
+    g = K.function([small], [y * scale])
+    g([np.zeros((1, 1, 1, 3))])
+    assert "multiply(float32(1, 1, 1, 6)" in g.show()
+
+
+def test_gradients_of_a_folded_scale() -> None:
+    """As of fine-tuning with frozen batch normalization."""
+    kernel, scale = RNG.normal(size=(3, 3, 2, 2)), K.constant([2.0, -0.5], dtype="float64")
+    x = RNG.normal(size=(1, 12, 12, 2))
+    check_gradient(lambda k: K.square(K.conv2d(K.constant(x, dtype="float64"), k) * scale + 1.0), kernel)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_groups_beside_vectors(dtype: str) -> None:
+    """Vectors are repeated along the rows of a piece; the last piece is shorter, and values change from run to run."""
+    rows, channels = 70001, 3
+    x, s = K.placeholder((rows, channels), dtype=dtype), K.placeholder((channels,), dtype=dtype)
+    t = K.placeholder((1, channels), dtype=dtype)
+    f = K.function([x, s, t], [K.relu(x * s + t) - s])
+    for _ in range(2):
+        a, b, c = (RNG.normal(size=shape).astype(dtype) for shape in ((rows, channels), (channels,), (1, channels)))
+        np.testing.assert_allclose(f([a, b, c])[0], np.maximum(a * b + c, 0) - b, rtol=1e-5, atol=1e-6)
