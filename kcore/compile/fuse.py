@@ -120,6 +120,12 @@ class _Schedule:
 
     def _place(self, node: Node) -> None:
         shape, sources = self._elements(node), self._sources(node)
+        if shape is None and self.longest_row and len(sources) == 1:
+            (group,) = sources
+            if rows.ends(group.shape, group.nodes, node):
+                group.nodes.append(node)
+                self._close(group)
+                return
         homes = [] if shape is None else [group for group in sources if self._joins(group, node)]
         homes = [group for group in homes if group.shape == homes[0].shape]
         for group in sources:

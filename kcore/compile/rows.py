@@ -3,6 +3,7 @@
 A group has elements ``(*lead, columns)``. Beside elementwise operations of that shape it may hold reductions of the
 last axis, whose results are *row values* ``(*lead)`` or ``(*lead, 1)``, elementwise operations on row values, and what
 goes from row to row: softmax, and picking one column. So a loss and its gradient, from the scores on, are one group.
+A group of elementwise operations alone may end with a reduction along other axes: the gradient of a bias.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from kcore.graph import Node, Shape, Tensor
 
 REDUCTIONS = frozenset({"sum", "mean", "max", "min", "prod", "all", "any", "logsumexp"})
 POSITIONS = frozenset({"argmax", "argmin"})
+ENDS = frozenset({"sum", "mean", "prod", "all", "any"})  # may end a group, along any axes
 MAPS = frozenset({"softmax", "log_softmax"})
 
 
@@ -56,3 +58,10 @@ def takes(elements: Shape, node: Node, made_here: list[Tensor]) -> bool:
         return all(t.shape == elements[:-1] for t in made_here if t is not node.inputs[2])
     whole = {node.inputs[0].key}
     return all(t.shape == (elements if t.key in whole else elements[:-1]) for t in made_here)
+
+
+def ends(elements: Shape, nodes: list[Node], node: Node) -> bool:
+    """Whether `node` may be the last of a group of `nodes`: a reduction of one of its elementwise values."""
+    if node.op.name not in ENDS or node.inputs[0].shape != elements or len(elements) > 6:
+        return False  # six axes: at most three runs of axes that stay, and three of axes that go
+    return all(n.op.elementwise and n.specs[0].shape == elements for n in nodes)

@@ -105,7 +105,7 @@ class CupyDevice(Device):
     def bind_group(self, ctx: Any, instruction: Any, outs: Sequence[Any], arrays: Any) -> Callable[[], Any]:
         from kcore_backends_cupy.elementwise import bind_group
 
-        return bind_group(self.xp, instruction, outs, arrays)
+        return bind_group(ctx, instruction, outs, arrays)
 
     def arrange(self, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, Callable[[], Any]]]:
         from kcore_backends_cupy.capture import arrange

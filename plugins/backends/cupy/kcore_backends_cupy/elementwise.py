@@ -8,17 +8,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kcore.compile import Instruction
+from kcore.compile.rows import elements_of
 from kcore.graph import Node, Tensor
 from kcore_backends_cupy.expressions import expression
+from kcore_backends_cupy.kernels.reduce import bind_reduced
 from kcore_backends_cupy.launch import Launch, each, grid_stride
 from kcore_backends_cupy.layout import collapse, element_strides
 from kcore_backends_cupy.prelude import C_TYPES
-from kcore_backends_cupy.rows import bind_rows, is_elementwise
+from kcore_backends_cupy.rows import LONGEST, bind_rows
+
+
+class Body(NamedTuple):
+    """What a kernel does for element `i` of a group.
+
+    Attributes:
+        parameters: of the kernel, ``type name`` each.
+        args: what they are given.
+        lines: C++; in the end every value has been stored.
+        names: of the values, by key.
+    """
+
+    parameters: list[str]
+    args: list[Any]
+    lines: list[str]
+    names: dict[Any, str]
 
 
 def bind_nodes(
@@ -32,10 +50,17 @@ def bind_nodes(
         outs: arrays of the values that are kept, by key.
         arrays: gives the array of a tensor from outside.
     """
-    shape = nodes[0].specs[0].sizes
-    count = math.prod(shape)
+    count = math.prod(nodes[0].specs[0].sizes)
     if not count:
         return _nothing
+    body = body_of(nodes, outs, arrays)
+    source = grid_stride("group", ", ".join(body.parameters), "\n".join("    " + line for line in body.lines))
+    return each(cupy, source, "group", count, body.args)
+
+
+def body_of(nodes: Sequence[Node], outs: dict[Any, Any], arrays: Callable[[Tensor], Any]) -> Body:
+    """See `Body`; the arguments are those of `bind_nodes`."""
+    shape = nodes[0].specs[0].sizes
     own = set(nodes)
     operands = {t.key: t for n in nodes for t in n.inputs if t.node not in own}
     inputs = {key: arrays(t) for key, t in operands.items()}
@@ -43,21 +68,30 @@ def bind_nodes(
     dims, steps = collapse(shape, [element_strides(a, shape) for a in every])
     manners = [_manner(s, len(dims)) for s in steps]
     names = {key: f"v{i}" for i, key in enumerate([*inputs, *((n, 0) for n in nodes)])}
-    source = _source(nodes, names, inputs, outs, manners, len(dims))
+    parameters, lines = _lines(nodes, names, inputs, outs, manners, len(dims))
     args: list[Any] = list(every)
     if "strided" in manners:
         args += [np.int64(d) for d in dims[1:]]
         args += [np.int64(s) for how, row in zip(manners, steps) if how == "strided" for s in row]
-    return each(cupy, source, "group", count, args)
+    return Body(parameters, args, lines, names)
 
 
 def bind_group(
-    cupy: Any, instruction: Instruction, outs: Sequence[Any], arrays: Callable[[Tensor], Any]
+    ctx: Any, instruction: Instruction, outs: Sequence[Any], arrays: Callable[[Tensor], Any]
 ) -> Callable[[], Any]:
     """See `kcore.runtime.device.Device.bind_group`."""
-    if not is_elementwise(instruction):
+    cupy = ctx.xp
+    by_key = dict(zip(instruction.outs, outs, strict=True))
+    others = [n for n in instruction.nodes if not n.op.elementwise or n.specs[0].shape != instruction.shape]
+    if not others:
+        return bind_nodes(cupy, instruction.nodes, by_key, arrays)
+    if len(others) > 1 or elements_of(others[0], LONGEST):
         return bind_rows(cupy, instruction, outs, arrays)
-    return bind_nodes(cupy, instruction.nodes, dict(zip(instruction.outs, outs, strict=True)), arrays)
+    (last,) = others
+    result = by_key.pop((last, 0))
+    nodes = [n for n in instruction.nodes if n is not last]
+    body = body_of(nodes, by_key, arrays)
+    return bind_reduced(ctx, last, result, nodes[0].specs[0].sizes, body)
 
 
 def _nothing() -> None:
@@ -70,14 +104,14 @@ def _manner(steps: list[int], rank: int) -> str:
     return "flat" if rank == 1 and steps[0] == 1 else "strided"
 
 
-def _source(
+def _lines(
     nodes: Sequence[Node],
     names: dict[Any, str],
     inputs: dict[Any, Any],
     outs: dict[Any, Any],
     manners: list[str],
     rank: int,
-) -> str:
+) -> tuple[list[str], list[str]]:
     keys = [*inputs, *outs]
     dtypes = [str(a.dtype) for a in (*inputs.values(), *outs.values())]
     parameters = []
@@ -103,4 +137,4 @@ def _source(
         body.append(f"{C_TYPES[node.specs[0].dtype][1]} {names[(node, 0)]} = {value};")
     for i, key in enumerate(keys[len(inputs) :], start=len(inputs)):
         body.append(f"k_store(p{i}, {places[i]}, {names[key]});")
-    return grid_stride("group", ", ".join(parameters), "\n".join("    " + line for line in body))
+    return parameters, body

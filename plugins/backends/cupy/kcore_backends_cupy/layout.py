@@ -10,6 +10,17 @@ Strides = tuple[int, ...]
 Span = tuple[int, int]
 
 
+class Dense:
+    """An array that exists in no memory: of this shape, without gaps."""
+
+    itemsize = 1
+
+    def __init__(self, shape: Sequence[int]):
+        self.shape = tuple(shape)
+        self.ndim = len(self.shape)
+        self.strides = tuple(math.prod(self.shape[i + 1 :]) for i in range(self.ndim))
+
+
 def element_strides(array: Any, shape: Sequence[int]) -> Strides:
     """Strides, in elements, of `array` broadcast to `shape`: 0 along axes in which it is repeated."""
     lead = len(shape) - array.ndim

@@ -225,8 +225,3 @@ class _Group:
 def _column(index: str) -> str:
     """A class number; one out of range stands for the first, as in the kernel of `pick`."""
     return f"((i64){index} < 0 || (i64){index} >= columns ? 0 : (i64){index})"
-
-
-def is_elementwise(instruction: Instruction) -> bool:
-    """Whether a group has no rows."""
-    return all(n.op.elementwise and n.specs[0].shape == instruction.shape for n in instruction.nodes)

@@ -160,3 +160,45 @@ def test_values_are_written_over_dying_operands(emulated):
 
     r = np.random.RandomState(4)
     compare(make, [r.randn(8, 8).astype("float32"), r.randn(8, 8).astype("float32")], emulated, 1e-3)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple),
+    name=st.sampled_from(["sum", "mean", "prod", "all", "any"]),
+    keep=st.booleans(),
+    twice=st.booleans(),
+    data=st.data(),
+)
+def test_a_group_that_ends_with_a_reduction(emulated, shape, name, keep, twice, data):
+    """Along any axes, of a value that others read too, or not."""
+    axes = tuple(sorted(data.draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))))
+    r = np.random.RandomState(len(shape))
+    values = [r.uniform(-1, 1, shape), r.uniform(-1, 1, shape[-1:])]
+    x, y = (placeholder(v.shape, "float64", "v") for v in values)
+
+    def make():
+        z = K.maximum(x * y, 0.0)
+        reduced = apply(name, z * z if twice else z, axes=axes, keepdims=keep)
+        return Function([x, y], [reduced, z + 1, *([z] if twice else [])])
+
+    compare(make, values, emulated)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+@pytest.mark.parametrize(
+    ("shape", "axes"), [((3, 20000), (1,)), ((20000, 3), (0,)), ((300, 40), (0, 1)), ((500, 33), (0,))]
+)
+def test_long_reductions_of_what_a_group_computes(emulated, check_sources, dtype, shape, axes):
+    """In parts, each element once: the group also writes its value, over an operand's memory."""
+    value = np.random.RandomState(5).randint(0, 3, shape).astype(dtype)
+    x = placeholder(shape, dtype, "x")
+
+    def make():
+        y = K.reverse(x, 0) + x  # a copy in the plan's memory
+        z = y * y - x
+        return Function([x], [apply("sum", z, axes=axes, keepdims=False), z])
+
+    launches = compare(make, [value], emulated, 2e-3 if dtype == "float16" else 1e-5)
+    assert len(launches) <= 2
+    check_sources()

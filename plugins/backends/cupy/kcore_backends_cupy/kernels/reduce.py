@@ -8,18 +8,22 @@ launch joins.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from kcore.graph import get_op
+from kcore.graph import Node, get_op
 from kcore_backends_cupy.kernels.moving import copy_launch
 from kcore_backends_cupy.launch import Launch, Launches, compile_kernel
-from kcore_backends_cupy.layout import collapse, element_strides
+from kcore_backends_cupy.layout import Dense, collapse, element_strides
 from kcore_backends_cupy.prelude import C_TYPES
 
-PARTS = 64
+if TYPE_CHECKING:
+    from kcore_backends_cupy.elementwise import Body
+
+BLOCKS = 1024  # that keep a large GPU busy
+MOST_PARTS = 256
 LONG = 1 << 14  # elements of one result from which a reduction is cut into parts
 
 # The place of element i of up to three joined axes.
@@ -77,13 +81,32 @@ def accumulator(name: str, given: str, out: str) -> str:
     return "float64" if name == "mean" else "int64" if out != "uint64" else "uint64"
 
 
-def _source(rule: _Rule, given: str, acc: str, out: str, last: bool) -> str:
-    end = rule.end if last else "a"
+class Element(NamedTuple):
+    """How a reduction gets at an element: from memory, or by computing it.
+
+    Attributes:
+        parameters, args: of the kernel, and what they are given.
+        code: C++ that sets `x` to the element at the place `i`.
+    """
+
+    parameters: Sequence[str]
+    args: Sequence[Any]
+    code: str
+
+
+def _in_memory(x: Any) -> Element:
+    return Element([f"const {C_TYPES[str(x.dtype)][0]}* in"], [x], "x = k_load(in, i);")
+
+
+def _source(rule: _Rule, element: Element, given: str, acc: str, out: str, last: bool) -> str:
+    def load(r: str) -> str:
+        return f"{{ i64 i = base + k_place({r}, rd1, rd2, rs0, rs1, rs2);\n    {element.code} }}"
+
+    parameters = ", ".join([*element.parameters, "out_t* out", "i64 results", "i64 total", AXES])
     return f"""{PLACE}
 typedef {C_TYPES[acc][1]} acc_t;
-typedef {C_TYPES[given][0]} in_t;
 typedef {C_TYPES[out][0]} out_t;
-extern "C" __global__ void reduce(const in_t* in, out_t* out, i64 results, i64 total, {AXES}) {{
+extern "C" __global__ void reduce({parameters}) {{
   __shared__ acc_t shared[256];
   i64 k = blockIdx.x * (i64)blockDim.x + threadIdx.x;
   i64 chunk = (n + gridDim.y - 1) / gridDim.y, from = blockIdx.y * chunk, to = from + chunk < n ? from + chunk : n;
@@ -91,10 +114,11 @@ extern "C" __global__ void reduce(const in_t* in, out_t* out, i64 results, i64 t
   acc_t a = 0;
   if (k < results) {{
     i64 base = k_place(k, kd1, kd2, ks0, ks1, ks2);
-    {C_TYPES[given][1]} x = k_load(in, base + k_place(from < n ? from : 0, rd1, rd2, rs0, rs1, rs2));
+    {C_TYPES[given][1]} x;
+    {load("from < n ? from : 0") if rule.start == "x" else ""}
     a = {rule.start};
     for (i64 r = from + threadIdx.y; r < to; r += blockDim.y) {{
-      x = k_load(in, base + k_place(r, rd1, rd2, rs0, rs1, rs2));
+      {load("r")}
       acc_t b = {rule.element};
       a = {rule.join};
     }}
@@ -110,7 +134,7 @@ extern "C" __global__ void reduce(const in_t* in, out_t* out, i64 results, i64 t
   }}
   if (threadIdx.y == 0 && k < results) {{
     a = shared[at];
-    k_store(out, blockIdx.y * results + k, {end});
+    k_store(out, blockIdx.y * results + k, {rule.end if last else "a"});
   }}
 }}
 """
@@ -124,22 +148,45 @@ def reduction(ctx: Any, outs: Any, ins: Any, attrs: Any, name: str) -> Callable[
     if found is None:  # too many axes, in too many directions
         whole = ctx.scratch(x.shape, str(x.dtype))
         return Launches([copy_launch(ctx.xp, whole, x), reduction(ctx, outs, [whole], attrs, name)])
+    return _reduce(ctx, name, out, _in_memory(x), str(x.dtype), found)
+
+
+def bind_reduced(ctx: Any, node: Node, out: Any, shape: tuple[int, ...], body: Body) -> Callable[[], Any]:
+    """The launch of a group that ends with a reduction: what is added up is computed on the way.
+
+    Args:
+        ctx: bind context.
+        node: the reduction, of a kind in `kcore.compile.rows.ENDS`: each element is looked at once.
+        out: its result.
+        shape: of the elements of the group.
+        body: computes the group.
+    """
+    (source,) = node.inputs
+    code = "\n      ".join([*body.lines, f"x = {body.names[source.key]};"])
+    found = kept_and_reduced(Dense(shape), node.attrs["axes"])
+    assert found is not None  # such a group has six axes at most: three of each kind
+    element = Element(body.parameters, body.args, code)
+    return _reduce(ctx, node.op.name, out, element, source.dtype, found)
+
+
+def _reduce(ctx: Any, name: str, out: Any, element: Element, given: str, found: Any) -> Callable[[], Any]:
     results, count, numbers, inner_kept, inner_reduced = found
-    given, target = str(x.dtype), str(out.dtype)
+    target = str(out.dtype)
     acc = accumulator(name, given, target)
     side = 32 if inner_kept == 1 and inner_reduced != 1 and results >= 32 else 1
     block = (side, 256 // side if count >= 256 // side else max(1, 1 << max(0, count - 1).bit_length()))
     rule = _RULES[name]
     blocks = -(-results // side)
-    if count < LONG or blocks >= 512 or rule.element != "x":
-        source = _source(rule, given, acc, target, True)
-        args = [x, out, np.int64(results), np.int64(count), *numbers]
+    if count < LONG or blocks > BLOCKS // 2 or rule.element != "x":
+        source = _source(rule, element, given, acc, target, True)
+        args = [*element.args, out, np.int64(results), np.int64(count), *numbers]
         return Launch(compile_kernel(ctx.xp, source, "reduce"), (blocks,), block, args)
-    partial = ctx.device.empty((PARTS, results), acc)
-    first = _source(rule, given, acc, acc, False)
-    args = [x, partial, np.int64(results), np.int64(count), *numbers]
-    start = Launch(compile_kernel(ctx.xp, first, "reduce"), (blocks, PARTS), block, args)
-    second = _source(rule, acc, acc, target, True)
-    numbers = [np.int64(v) for v in (1, results, 0, 0, 1, PARTS, 1, PARTS, 0, 0, results)]
+    parts = min(MOST_PARTS, 1 << (BLOCKS // blocks).bit_length() - 1)
+    partial = ctx.scratch((parts, results), acc)
+    first = _source(rule, element, given, acc, acc, False)
+    args = [*element.args, partial, np.int64(results), np.int64(count), *numbers]
+    start = Launch(compile_kernel(ctx.xp, first, "reduce"), (blocks, parts), block, args)
+    second = _source(rule, _in_memory(partial), acc, acc, target, True)
+    numbers = [np.int64(v) for v in (1, results, 0, 0, 1, parts, 1, parts, 0, 0, results)]
     args = [partial, out, np.int64(results), np.int64(count), *numbers]
-    return Launches([start, Launch(compile_kernel(ctx.xp, second, "reduce"), (results,), (1, PARTS), args)])
+    return Launches([start, Launch(compile_kernel(ctx.xp, second, "reduce"), (results,), (1, parts), args)])
