@@ -12,15 +12,17 @@ from typing import NamedTuple
 
 
 class Origin(NamedTuple):
-    """A place in a program: file, line and function, and the layer whose call it led to.
+    """A place in a program: file, line and function, the layer whose call it led to, and the device of its scope.
 
     Of a layer inside a model or another layer, the names of both, as in "encoder/dense_1"; None outside of layers.
+    The device is a number, or None for the one that runs the plan (see `in_place`).
     """
 
     filename: str
     lineno: int
     function: str
     layer: str | None = None
+    place: int | None = None
 
     def __str__(self) -> str:
         source = linecache.getline(self.filename, self.lineno).strip()
@@ -34,6 +36,7 @@ class Origin(NamedTuple):
 class _Local(threading.local):
     origin: Origin | None = None
     layer: str | None = None
+    place: int | None = None
 
 
 _here = _Local()
@@ -64,6 +67,22 @@ def in_layer(name: str) -> Iterator[None]:
         _here.layer = before
 
 
+@contextlib.contextmanager
+def in_place(number: int | None) -> Iterator[None]:
+    """Within the block, nodes made by this thread, and what is derived from them, run on a device of this number."""
+    before = _here.place
+    _here.place = number
+    try:
+        yield
+    finally:
+        _here.place = before
+
+
+def current_place() -> int | None:
+    """The number of the innermost `in_place`; None outside."""
+    return _here.place
+
+
 def current_origin() -> Origin | None:
     """The inherited origin, else the innermost frame outside kcore and its plugins; None where there is none."""
     if _here.origin is not None:
@@ -71,7 +90,7 @@ def current_origin() -> Origin | None:
     frame = user_frame()
     if frame is None:
         return None
-    return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, _here.layer)
+    return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, _here.layer, _here.place)
 
 
 def user_frame() -> FrameType | None:

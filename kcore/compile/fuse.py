@@ -8,7 +8,7 @@ that ask for it, reductions of rows join in (`kcore.compile.rows`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from kcore.compile import rows
 from kcore.compile.plan import Instruction, Key
@@ -21,8 +21,9 @@ MAX_OPEN = 16
 class _Group:
     """A group under construction; it ends when something outside it reads one of its values."""
 
-    def __init__(self, shape: Shape):
+    def __init__(self, shape: Shape, on: int | None):
         self.shape = shape  # of its elements
+        self.on = on  # the number of its device
         self.nodes: list[Node] = []
 
 
@@ -33,6 +34,7 @@ def schedule(
     fuse_from: int = MIN_ELEMENTS,
     most_open: int = MAX_OPEN,
     longest_row: int = 0,
+    place_of: Callable[[Node], int | None] = lambda node: None,
 ) -> list[Instruction]:
     """The instructions that compute `nodes`, in order.
 
@@ -43,16 +45,24 @@ def schedule(
         fuse_from: elements from which elementwise operations are grouped.
         most_open: how many groups may grow side by side.
         longest_row: columns up to which operations on rows join groups; 0 for none.
+        place_of: gives the number of the device on which a node runs.
     """
     skipped = set(skip)
     wanted = [node for node in nodes if node.op.name not in skipped]
-    return _Schedule(nodes, outputs, fuse_from, most_open, longest_row).run(wanted)
+    return _Schedule(nodes, outputs, fuse_from, most_open, longest_row, place_of).run(wanted)
 
 
 class _Schedule:
     def __init__(
-        self, nodes: Sequence[Node], outputs: Iterable[Tensor], fuse_from: int, most_open: int, longest_row: int
+        self,
+        nodes: Sequence[Node],
+        outputs: Iterable[Tensor],
+        fuse_from: int,
+        most_open: int,
+        longest_row: int,
+        place_of: Callable[[Node], int | None],
     ):
+        self.place_of = place_of
         self.fuse_from, self.most_open, self.longest_row = fuse_from, most_open, longest_row
         self.position = {node: i for i, node in enumerate(nodes)}
         self.readers: dict[Key, list[Node]] = {}
@@ -67,13 +77,18 @@ class _Schedule:
 
     def run(self, nodes: Sequence[Node]) -> list[Instruction]:
         for node in nodes:
+            if node.op.name == "transfer":  # its device may wait there: what was begun is handed out before
+                self._end_all()
             if self._reads_waiting(node) and not self._can_wait(node):
                 self._place_waiting()
             self._place_or_wait([node])
+        self._end_all()
+        return self.result
+
+    def _end_all(self) -> None:
         self._place_waiting()
         while self.open:
             self._close(self.open[0])
-        return self.result
 
     # -- what may come later ---------------------------------------------------------------------------
     def _reads_waiting(self, node: Node) -> bool:
@@ -113,6 +128,8 @@ class _Schedule:
         return rows.elements_of(node, self.longest_row) if self.longest_row else None
 
     def _joins(self, group: _Group, node: Node) -> bool:
+        if group.on != self.place_of(node):
+            return False
         columns = group.shape[-1] if group.shape else None
         if columns is None or not 1 < columns <= self.longest_row:
             return node.op.elementwise and node.specs[0].shape == group.shape
@@ -134,7 +151,7 @@ class _Schedule:
         if shape is None:
             self.result.append(self._single(node))
             return
-        home = homes[0] if homes else self._new_group(shape)
+        home = homes[0] if homes else self._new_group(shape, self.place_of(node))
         for group in homes[1:]:  # no open group waits for another, so two of them can become one
             self.open.remove(group)
             home.nodes += group.nodes
@@ -142,10 +159,10 @@ class _Schedule:
         home.nodes.append(node)
         self.group_of[node] = home
 
-    def _new_group(self, shape: Shape) -> _Group:
+    def _new_group(self, shape: Shape, on: int | None) -> _Group:
         if len(self.open) >= self.most_open:
             self._close(self.open[0])
-        group = _Group(shape)
+        group = _Group(shape, on)
         self.open.append(group)
         return group
 
@@ -161,7 +178,7 @@ class _Schedule:
         outs = [(node, i) for i in range(len(node.specs))]
         if node.op.optional_outputs:
             outs = [key for key in outs if key in self.kept or key in self.readers]
-        return Instruction((node,), tuple(outs))
+        return Instruction((node,), tuple(outs), on=self.place_of(node))
 
     def _instruction(self, group: _Group) -> Instruction:
         nodes = group.nodes
@@ -171,4 +188,4 @@ class _Schedule:
         outs = tuple(
             (n, 0) for n in nodes if (n, 0) in self.kept or any(r not in own for r in self.readers.get((n, 0), ()))
         )
-        return Instruction(tuple(nodes), outs, fused=True, shape=group.shape)
+        return Instruction(tuple(nodes), outs, fused=True, shape=group.shape, on=group.on)

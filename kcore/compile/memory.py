@@ -9,7 +9,7 @@ same time share bytes.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kcore.compile.plan import Instruction, Key, Place
 from kcore.graph import Node, Tensor
@@ -24,7 +24,7 @@ class MemoryPlan:
     Attributes:
         places: the place of each value.
         instructions: those that compute something (views need none).
-        arena_bytes: size of the arena.
+        arenas: size of each arena, by the number of its device (None: the one that runs the plan).
         in_variables: indices of the updates whose value is written straight into the variable.
         direct: the values that are computed in the memory of a variable, with the variable.
     """
@@ -34,7 +34,9 @@ class MemoryPlan:
         instructions: Sequence[Instruction],
         outputs: Sequence[Tensor],
         updates: Sequence[tuple[Tensor, Tensor]],
+        place_of: Callable[[Node], int | None] = lambda node: None,
     ):
+        self._place_of = place_of
         self.places: dict[Key, Place] = {}
         self.instructions: list[Instruction] = []
         self.root: dict[Key, Key] = {}  # of a view: the value whose memory it shows
@@ -45,12 +47,15 @@ class MemoryPlan:
         self._slot_end: list[int] = []
         self._slot_start: list[int] = []
         self._slot_bytes: list[int] = []
+        self._slot_on: list[int | None] = []
         self.in_variables: set[int] = set()
         self.direct: dict[Key, Tensor] = {}
         variable_of = self._updates_in_place(outputs, updates)
         for position, instruction in enumerate(self.instructions):
             self._place_results(position, instruction, variable_of)
-        self.arena_bytes = self._pack()
+        self.arenas: dict[int | None, int] = {None: 0}
+        for on in dict.fromkeys(self._slot_on):
+            self.arenas[on] = self._pack(on)
 
     # -- views -----------------------------------------------------------------------------------------
     def _resolve_views(self, instructions: Sequence[Instruction]) -> None:
@@ -106,6 +111,8 @@ class MemoryPlan:
             position = made_at.get(value.key)
             if position is None or value.key in pinned or wanted[value.key] > 1 or value.spec != variable.spec:
                 continue
+            if self.instructions[position].on != self._place_of(variable.node):
+                continue
             last = self._last_read.get(variable.key, -1)
             if last < position or (
                 last == position and overwritable(self.instructions[position], value.key, variable.key, self._root)
@@ -123,6 +130,8 @@ class MemoryPlan:
         for t in self.instructions[position].reads():
             made = made_at.get(t.key)
             if made is None or t.key in chosen or t.spec != variable.spec or self._last_read[t.key] != position:
+                continue
+            if self.instructions[made].on != self.instructions[position].on:
                 continue
             last = self._last_read.get(variable.key, -1)
             free = last < made or (
@@ -158,6 +167,7 @@ class MemoryPlan:
                 self._slot_start.append(position)
                 self._slot_end.append(end)
                 self._slot_bytes.append(key[0].specs[key[1]].nbytes)
+                self._slot_on.append(instruction.on)
             self.slot[key] = number
 
     def _dying_operand(self, position: int, instruction: Instruction, key: Key, taken: set[Key]) -> Key | None:
@@ -169,15 +179,18 @@ class MemoryPlan:
             number = self.slot.get(root)
             if number is None or root in taken or self._slot_end[number] != position:
                 continue
+            if self._slot_on[number] != instruction.on:
+                continue
             if t.spec.dtype != spec.dtype or t.spec.shape != spec.shape or not self.places[t.key].contiguous:
                 continue
             if root[0].specs[root[1]].nbytes == spec.nbytes and overwritable(instruction, key, t.key, self._root):
                 return root
         return None
 
-    def _pack(self) -> int:
-        """Give each slot its offset: first fit among the gaps that dead slots leave, smallest gap first."""
-        starting: list[int] = sorted(range(len(self._slot_end)), key=lambda s: self._slot_start[s])
+    def _pack(self, on: int | None) -> int:
+        """Give each slot of a device its offset: first fit among the gaps that dead slots leave, smallest gap first."""
+        own = [s for s, place in enumerate(self._slot_on) if place == on]
+        starting: list[int] = sorted(own, key=lambda s: self._slot_start[s])
         ending: list[tuple[int, int]] = []  # (end, slot) of living slots, sorted
         free = _FreeList()
         offsets = [0] * len(self._slot_end)
@@ -188,7 +201,8 @@ class MemoryPlan:
             offsets[number] = free.take(_aligned(self._slot_bytes[number]))
             insort(ending, (self._slot_end[number], number))
         for key, number in self.slot.items():
-            self.places[key].offset = offsets[number]
+            if self._slot_on[number] == on:
+                self.places[key].offset, self.places[key].on = offsets[number], on
         return free.top
 
 

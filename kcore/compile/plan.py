@@ -23,12 +23,14 @@ class Instruction:
         fused: whether this is a group for piecewise execution: of elementwise nodes of one shape, and on devices that
             ask for it of reductions of their rows (`kcore.compile.rows`).
         shape: of a group: the shape of its elementwise values.
+        on: the number of the device that computes it; None for the one that runs the plan.
     """
 
     nodes: tuple[Node, ...]
     outs: tuple[Key, ...]
     fused: bool = False
     shape: Shape = ()
+    on: int | None = None
 
     @property
     def name(self) -> str:
@@ -48,11 +50,13 @@ class Place:
         kind: "input", "constant", "variable", "slot" (in the arena), or "view" (of input 0 of its node).
         offset: of a slot: its first byte in the arena.
         contiguous: whether the value lies in memory without gaps.
+        on: of a slot: the number of the device whose arena it is in.
     """
 
     kind: str
     offset: int = 0
     contiguous: bool = True
+    on: int | None = None
 
 
 @dataclass
@@ -66,6 +70,7 @@ class Plan:
     arena_bytes: int
     copies: list[tuple[Tensor, Tensor, bool]] = field(default_factory=list)  # variable, value, via a copy
     direct: dict[Key, Tensor] = field(default_factory=dict)  # values computed right in a variable's memory
+    other_arenas: dict[int | None, int] = field(default_factory=dict)  # bytes on further devices, by their numbers
 
     def show(self) -> str:
         """The plan as text: each instruction with shapes, place of its result, and estimated costs."""
@@ -78,7 +83,8 @@ class Plan:
             total += flops
             results = ", ".join(f"{node.specs[k]} in {self._where((node, k))}" for node, k in instruction.outs)
             args = ", ".join(str(t.spec) for t in instruction.reads())
-            lines.append(f"{i:5} {instruction.name}({args}) -> {results}  [{_count(flops)}flop, {_size(moved)}]")
+            name = instruction.name if instruction.on is None else f"on {instruction.on}: {instruction.name}"
+            lines.append(f"{i:5} {name}({args}) -> {results}  [{_count(flops)}flop, {_size(moved)}]")
             origin = instruction.nodes[-1].origin
             if origin is not None:
                 lines.append(f"        {origin.describe()}")

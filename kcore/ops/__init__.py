@@ -7,7 +7,7 @@
 Each module declares a family of operations, and the functions by which the rest of kcore builds them.
 """
 
-from kcore.ops import control, creation, random, scan
+from kcore.ops import control, creation, random, scan, transfer  # noqa: F401 - transfer is made by plans only
 from kcore.ops.batch_norm import apply_batch_norm, normalize_batch
 from kcore.ops.cumulative import cumprod, cumsum
 from kcore.ops.elementwise import (

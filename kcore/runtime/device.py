@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -49,6 +50,22 @@ class Device:
     def to_host(self, array: Any) -> Any:
         """A NumPy copy of a device array, owned by the caller."""
         raise NotImplementedError
+
+    def numbers(self) -> list[int]:
+        """The numbers of the devices of this kind that this process can use, where there are several to choose from."""
+        return []
+
+    def at(self, number: int | None) -> Device:
+        """The device of a number; None is this one."""
+        return self
+
+    def here(self) -> Any:
+        """A context manager in which the device's library means this device, for allocating and binding."""
+        return contextlib.nullcontext()
+
+    def receive(self, source: Device, out: Any, array: Any) -> Callable[[], Any]:
+        """The call that copies an array of another device of this kind into `out`, an array of this one."""
+        raise NotImplementedError(f"the device {self.name!r} cannot copy from another device")
 
     def later(self, arrays: Sequence[Any]) -> Callable[[], list[Any]]:
         """Begin to copy arrays to the host, as they are now; the call that is returned gives the NumPy arrays. A

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import groupby
 from typing import Any
 
-from kcore.compile import Instruction, Plan
+from kcore.compile import Instruction, Place, Plan
 from kcore.dtypes import ITEMSIZE
 from kcore.errors import ExecutionError
 from kcore.graph import Spec, Tensor
@@ -30,12 +31,14 @@ class Instance:
         self.plan = plan
         self.device = device
         self._arrays: dict[Key, Any] = {}
-        self._arena = device.empty((plan.arena_bytes,), "uint8")
-        self.inputs = [self._input(t, (given or {}).get(i)) for i, t in enumerate(plan.inputs)]
-        ctx = BindContext(device)
-        self._calls = device.arrange([self._bind(ctx, i) for i in plan.instructions])
-        self.outputs = [self.array(t) for t in plan.outputs]
-        self._finish = self._bind_copies()
+        self._constants: dict[tuple[Key, int | None], Any] = {}
+        with device.here():
+            self._arenas = _arenas(plan, device)
+            self.inputs = [self._input(t, (given or {}).get(i)) for i, t in enumerate(plan.inputs)]
+            self._contexts: dict[int | None, BindContext] = {}
+            self._calls = self._bind_all()
+            self.outputs = [self.array(t) for t in plan.outputs]
+            self._finish = self._bind_copies()
 
     @cached_property
     def stager(self) -> Stager | None:
@@ -48,22 +51,28 @@ class Instance:
         self._arrays[t.key] = array
         return array
 
-    def array(self, t: Tensor) -> Any:
-        """The array of a value."""
+    def array(self, t: Tensor, on: int | None = None) -> Any:
+        """The array of a value; a constant is wherever it is read, `on` a device of this number."""
         array = self._arrays.get(t.key)
         if array is None:
-            array = self._arrays[t.key] = self._locate(t)
+            place = self.plan.places[t.key]
+            if place.kind == "constant":
+                return self._constant(t, on)
+            array = self._arrays[t.key] = self._locate(t, place, on)
         return array
 
-    def _locate(self, t: Tensor) -> Any:
-        place = self.plan.places[t.key]
+    def _constant(self, t: Tensor, on: int | None) -> Any:
+        array = self._constants.get((t.key, on))
+        if array is None:
+            array = self._constants[t.key, on] = self.device.at(on).asarray(t.node.attrs["value"].array)
+        return array
+
+    def _locate(self, t: Tensor, place: Place, on: int | None) -> Any:
         node = t.node
         if place.kind == "slot":
-            return _view(self._arena, place.offset, t.spec)
+            return _view(self._arenas[place.on], place.offset, t.spec)
         if place.kind == "view":
-            return node.op.as_view(self.device.xp, self.array(node.inputs[0]), **node.attrs)
-        if place.kind == "constant":
-            return self.device.asarray(node.attrs["value"].array)
+            return node.op.as_view(self.device.xp, self.array(node.inputs[0], on), **node.attrs)
         if place.kind == "variable":
             return node.attrs["state"].array
         raise ExecutionError(f"value {t!r} has no place in the plan")
@@ -75,15 +84,29 @@ class Instance:
             t = t.node.inputs[0]
         return self.plan.places[t.key].kind == "input"
 
+    def _bind_all(self) -> list[tuple[int, Callable[[], Any]]]:
+        """The calls of all instructions, in rows on one device, each with the number of its instruction."""
+        result: list[tuple[int, Callable[[], Any]]] = []
+        for on, row in groupby(enumerate(self.plan.instructions), lambda numbered: numbered[1].on):
+            numbers, instructions = zip(*row)
+            device = self.device.at(on)
+            with device.here():
+                ctx = self._contexts.get(on) or self._contexts.setdefault(on, BindContext(device))
+                calls = device.arrange([self._bind(ctx, i) for i in instructions])
+            for i, call in calls:
+                result.append((numbers[i], call if on is None else partial(_run_on, device, call)))
+        return result
+
     def _bind(self, ctx: BindContext, instruction: Instruction) -> Callable[[], Any]:
         ctx.begin_instruction()
+        on = instruction.on
         made = {key: self._result(key) for key in instruction.outs}
         node = instruction.nodes[0]
         try:
             if instruction.fused:
-                return self.device.bind_group(ctx, instruction, list(made.values()), self.array)
+                return ctx.device.bind_group(ctx, instruction, list(made.values()), lambda t: self.array(t, on))
             outs = [made.get((node, i)) for i in range(len(node.specs))]  # None: nothing reads it
-            return ctx.bind_op(node.op, outs, [self.array(t) for t in node.inputs], node.attrs)
+            return ctx.bind_op(node.op, outs, [self.array(t, on) for t in node.inputs], node.attrs)
         except Exception as error:
             raise _explained(instruction, error) from error
 
@@ -101,12 +124,14 @@ class Instance:
         calls: list[Callable[[], Any]] = []
         late: list[Callable[[], Any]] = []
         for variable, value, staged in self.plan.copies:
-            source = self.array(value)
-            if staged:
-                saved = self.device.empty(value.shape, value.dtype)  # type: ignore[arg-type]
-                calls.append(partial(_copy, saved, source))
-                source = saved
-            late.append(partial(_copy, variable.node.attrs["state"].array, source))
+            state = variable.node.attrs["state"]
+            with state.device.here():
+                source = self.array(value)
+                if staged:
+                    saved = state.device.empty(value.shape, value.dtype)
+                    calls.append(partial(_copy, state.device, saved, source))
+                    source = saved
+                late.append(partial(_copy, state.device, state.array, source))
         return calls + late
 
     @property
@@ -134,13 +159,34 @@ def _explained(instruction: Instruction, error: Exception) -> ExecutionError:
     return explained(error, instruction.name, instruction.nodes[-1], list(instruction.reads()))
 
 
+def _arenas(plan: Plan, device: Device) -> dict[int | None, Any]:
+    """The working memory of a plan, on each of its devices."""
+    sizes: dict[int | None, int] = {None: plan.arena_bytes, **plan.other_arenas}
+    try:
+        return {on: device.at(on).empty((size,), "uint8") for on, size in sizes.items()}
+    except ExecutionError as error:
+        stored = [key for key, place in plan.places.items() if place.kind == "slot"]
+        node, index = max(stored, key=lambda key: key[0].specs[key[1]].nbytes)
+        raise ExecutionError(
+            f"{error}\n  for the working memory of a plan. Its largest value is {node.specs[index]}, of operation "
+            f"{node.op.name}, made at {node.origin and node.origin.describe()}",
+            op=node.op.name, line=node.origin and str(node.origin), cause=error,
+        ) from error  # fmt: skip
+
+
 def _view(arena: Any, offset: int, spec: Spec) -> Any:
     nbytes = spec.size * ITEMSIZE[spec.dtype]
     return arena[offset : offset + nbytes].view(spec.dtype).reshape(spec.shape)
 
 
-def _copy(target: Any, source: Any) -> None:
-    target[...] = source
+def _copy(device: Device, target: Any, source: Any) -> None:
+    with device.here():
+        target[...] = source
+
+
+def _run_on(device: Device, call: Callable[[], Any]) -> None:
+    with device.errstate():
+        call()
 
 
 def bind_inner(

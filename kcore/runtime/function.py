@@ -30,8 +30,10 @@ def make_plan(
     outputs: Sequence[Tensor],
     updates: Sequence[tuple[Tensor, Tensor]],
     phase: bool,
+    placed: bool = False,
 ) -> Plan | None:
-    """Compile for concrete input shapes; None where shapes follow from data and no plan is possible."""
+    """Compile for concrete input shapes; None where shapes follow from data and no plan is possible. `placed`: nodes
+    go to the devices in whose scopes they were made, where there are several."""
 
     def fold(node: Any) -> Sequence[Any]:
         return fold_node(node, device)
@@ -39,7 +41,9 @@ def make_plan(
     graph = specialize(inputs, specs, outputs, updates, phase, fold)
     if not graph.known:
         return None
-    return compile_plan(fold_scales(apply_passes(graph)), device.fuse_from, device.most_open, device.longest_row)
+    several = placed and len(device.numbers()) > 1
+    graph = fold_scales(apply_passes(graph))
+    return compile_plan(graph, device.fuse_from, device.most_open, device.longest_row, several)
 
 
 class BoundPlan:
@@ -117,7 +121,11 @@ class Function:
             return self._interpret(arrays, phase)
         instance = bound.acquire()
         for buffer, array in zip(instance.inputs, arrays, strict=True):
-            buffer[...] = array if self.device.name == "numpy" else self.device.asarray(array)
+            if self.device.name == "numpy":
+                buffer[...] = array
+            else:
+                with self.device.here():
+                    buffer[...] = self.device.asarray(array)
         instance.run()
         results = [self.device.to_host(a) for a in instance.outputs]
         instance.finish()
@@ -182,7 +190,7 @@ class Function:
 
     def _compile(self, signature: Any, shapes: Sequence[tuple[int, ...]], phase: bool) -> BoundPlan | None:
         specs = [Spec(tuple(s), t.dtype) for s, t in zip(shapes, self._tensors, strict=True)]
-        plan = make_plan(self.device, self._tensors, specs, self.outputs, self.updates, phase)
+        plan = make_plan(self.device, self._tensors, specs, self.outputs, self.updates, phase, placed=True)
         bound = None if plan is None else BoundPlan(plan, self.device)
         with self._lock:
             bound = self._plans.setdefault(signature, bound)

@@ -10,6 +10,7 @@ from kcore import dtypes
 from kcore.errors import ShapeError, warn
 from kcore.graph import Op, Shape, Spec, Tensor, get_op, register
 from kcore.graph.node import make_node
+from kcore.origin import current_place
 from kcore.runtime.devices import current_device
 
 
@@ -21,7 +22,7 @@ class VariableState:
 
     def __init__(self, spec: Spec, initial: Callable[[], Any]):
         self.spec = spec
-        self.device = current_device()
+        self.device = current_device().at(current_place())
         self._initial: Callable[[], Any] | None = initial
         self._array: Any = None
         self._lock = threading.RLock()
@@ -33,8 +34,10 @@ class VariableState:
             with self._lock:
                 if self._array is None:
                     assert self._initial is not None
-                    array = self.device.empty(self.spec.sizes, self.spec.dtype)
-                    array[...] = self.device.asarray(self._initial(), self.spec.dtype)
+                    initial = self._initial()
+                    with self.device.here():
+                        array = self.device.empty(self.spec.sizes, self.spec.dtype)
+                        array[...] = self.device.asarray(initial, self.spec.dtype)
                     self._array, self._initial = array, None
         return self._array
 
@@ -43,14 +46,14 @@ class VariableState:
 
         With `give`, `value` may become the memory, where there is none yet.
         """
-        with self._lock:
+        with self._lock, self.device.here():
             if self._array is None:
                 self._initial = None
                 if give:
                     self._array = self.device.asarray(value, self.spec.dtype)
                     return
                 self._array = self.device.empty(self.spec.sizes, self.spec.dtype)
-            self._array[...] = value if type(value) is type(self._array) else self.device.asarray(value)
+            self._array[...] = self.device.asarray(value)
 
 
 @register

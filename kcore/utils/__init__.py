@@ -21,6 +21,7 @@ _NAMES = {
     "get_custom_objects": "kcore.plugins.scopes:get_custom_objects",
     "get_file": "kcore.utils.cache:get_file",
     "model_to_dot": "kcore.utils.plotting:model_to_dot",
+    "device_scope": "kcore.utils.placement:device_scope",
     "multi_gpu_model": "kcore.utils.multi_gpu:multi_gpu_model",
     "normalize": "kcore.utils.arrays:normalize",
     "plot_model": "kcore.utils.plotting:plot_model",

@@ -8,36 +8,41 @@ from typing import Any
 from kcore import backend as K
 from kcore.engine import Layer, Model
 from kcore.errors import ArgumentError
+from kcore.origin import in_place
+from kcore.runtime.devices import current_device
+from kcore.utils.placement import device_number
 
 
 def multi_gpu_model(model: Any, gpus: Any = None, cpu_merge: bool = True, cpu_relocation: bool = False) -> Any:
     """A model that splits each batch, applies `model` to every part, and joins the results. Manual, section 20.9.
 
-    The weights are shared: save, and load, the model that was given. All parts run on the device in use,
-    one after the other: kcore drives one device. So the results are those of the plain model (but for layers
-    that look at the whole batch, such as `BatchNormalization` in training), and a script written for several
-    devices runs everywhere.
+    The weights are shared: save, and load, the model that was given. Each part is computed on a GPU of its own, with
+    copies of the weights that are sent there in every step; gradients are added where the weights are. The results
+    are those of the plain model (but for layers that look at the whole batch, such as `BatchNormalization` in
+    training). On NumPy all parts run on the host, so that a script written for several devices runs everywhere.
 
     Args:
         model: the template model.
-        gpus: number of parts, 2 or more, or a list of that many devices.
-        cpu_merge: where the results are joined; without effect on one device.
-        cpu_relocation: where the weights are kept; without effect on one device.
+        gpus: number of GPUs, 2 or more, or a list of their numbers; None for all that there are.
+        cpu_merge, cpu_relocation: whether results are joined, and weights kept, on the host. kcore does both on the
+            GPU that runs the plan, where the optimizer works, and takes the arguments for the sake of scripts.
 
     Returns:
         A model with the inputs and output names of `model`.
 
     Raises:
-        ArgumentError (a ValueError): less than two parts.
+        ArgumentError (a ValueError): less than two parts, or a GPU that is not there.
     """
-    parts = _number_of_parts(gpus)
+    devices = _devices(gpus)
+    parts = len(devices)
     outputs: list[list[Any]] = [[] for _ in model.outputs]
     for part in range(parts):
         inputs = [
             BatchPart(part, parts, name=f"{name.split(':')[0]}_part_{part}_of_{parts}")(x)
             for name, x in zip(model.input_names, model.inputs)
         ]
-        results = model(inputs if len(inputs) > 1 else inputs[0])
+        with in_place(devices[part]):
+            results = model(inputs if len(inputs) > 1 else inputs[0])
         for found, result in zip(outputs, results if isinstance(results, list) else [results]):
             found.append(result)
     names = _distinct(model.output_names)
@@ -45,16 +50,22 @@ def multi_gpu_model(model: Any, gpus: Any = None, cpu_merge: bool = True, cpu_re
     return Model(list(model.inputs), joined)
 
 
-def _number_of_parts(gpus: Any) -> int:
+def _devices(gpus: Any) -> list[int | None]:
+    """The number of the device of each part."""
     if gpus is None:
-        raise ArgumentError("multi_gpu_model: kcore uses one device; give `gpus`, the number of parts of a batch")
+        gpus = current_device().numbers()
+        if len(gpus) < 2:
+            raise ArgumentError(
+                f"multi_gpu_model: gpus=None means all GPUs, and there are not several here ({len(gpus)}): give "
+                "`gpus`, the number of parts of a batch"
+            )
     devices = list(range(gpus)) if isinstance(gpus, int) else list(gpus) if isinstance(gpus, Iterable) else []
     if len(devices) < 2 or len(set(devices)) != len(devices):
         raise ArgumentError(
             "For multi-gpu usage to be effective, call `multi_gpu_model` with `gpus >= 2`, or a list of two or more "
             f"different devices. Received: gpus={gpus!r}"
         )
-    return len(devices)
+    return [device_number(d, "multi_gpu_model: gpus") for d in devices]
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -482,3 +482,4 @@ case(
     lambda x, m, v, b, g: (x - m) / np.sqrt(v + 0.1) * g + b,
     (),
 )
+case("transfer", lambda x: apply("transfer", x, to=None, source=None), normal(3, 2), lambda x: x)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -48,12 +51,18 @@ class CupyDevice(Device):
             self.xp = cupy
             if os.environ.get("KCORE_CUPY_POOL") == "0":  # each array by itself, so that memcheck sees its end
                 cupy.cuda.set_allocator(None)
-        self.number = _chosen(int(self.xp.cuda.runtime.getDeviceCount()))
-        if not self.emulated:
-            self.xp.cuda.Device(self.number).use()
+        self._count = int(self.xp.cuda.runtime.getDeviceCount())
+        self._all: dict[int, CupyDevice] = {}
+        self._lock = threading.Lock()
+        self._start(_chosen(self._count))
+
+    def _start(self, number: int) -> None:
+        self.number = number
+        self._all[number] = self
         # A blocking stream: what CuPy does outside of a run, on the default stream, waits for it and it for that.
-        with self.xp.cuda.Device(self.number):
+        with self.here():
             self.stream = self.xp.cuda.Stream()
+        self._work = _Work(self)
 
     @classmethod
     def is_available(cls) -> bool:
@@ -64,19 +73,54 @@ class CupyDevice(Device):
         return availability.here()
 
     def empty(self, shape: Sequence[int], dtype: str) -> Any:
-        try:
-            return self.xp.empty(tuple(shape), dtype=dtype)
-        except self.xp.cuda.memory.OutOfMemoryError as error:
-            raise self._out_of_memory(shape, dtype) from error
+        full = self.xp.cuda.memory.OutOfMemoryError
+        with self.here():
+            try:
+                return self.xp.empty(tuple(shape), dtype=dtype)
+            except full:
+                gc.collect()  # models that nobody uses any more are cycles, and hold their memory until then
+            try:
+                return self.xp.empty(tuple(shape), dtype=dtype)
+            except full as error:
+                raise self._out_of_memory(shape, dtype) from error
 
     def asarray(self, value: Any, dtype: str | None = None) -> Any:
-        if isinstance(value, self.xp.ndarray):
-            return value if dtype is None or value.dtype == dtype else value.astype(dtype)
-        # A list of arrays of the device is no host value; everything else NumPy understands first.
-        return self.xp.asarray(np.asarray(value, dtype=dtype))
+        with self.here():
+            if isinstance(value, self.xp.ndarray):
+                if value.device.id != self.number:
+                    value = self._fetched(value)
+                return value if dtype is None or value.dtype == dtype else value.astype(dtype)
+            # A list of arrays of the device is no host value; everything else NumPy understands first.
+            return self.xp.asarray(np.asarray(value, dtype=dtype))
 
     def to_host(self, array: Any) -> np.ndarray:
-        return array.get()
+        with self.here():
+            return array.get()
+
+    def numbers(self) -> list[int]:
+        return list(range(self._count))
+
+    def at(self, number: int | None) -> CupyDevice:
+        if number is None or number == self.number:
+            return self
+        with self._lock:
+            if number not in self._all:
+                _check(number, self._count)
+                copy.copy(self)._start(number)
+            return self._all[number]
+
+    def receive(self, source: Device, out: Any, array: Any) -> Callable[[], Any]:
+        return transfer.peer_copy(source, array, self, out)
+
+    def _fetched(self, array: Any) -> Any:
+        """A copy here of an array of another GPU; waits for both."""
+        source = self.at(array.device.id)
+        out = self.empty(array.shape, str(array.dtype))
+        with source.here():
+            source.xp.cuda.Device(source.number).synchronize()
+        self.receive(source, out, array)()
+        self.synchronize()
+        return out
 
     def later(self, arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
         return transfer.later(self, arrays)
@@ -113,7 +157,7 @@ class CupyDevice(Device):
         return arrange(self, calls)
 
     def errstate(self) -> Any:
-        return self.stream  # as a context manager: work goes there; a GPU never warns of overflow
+        return self._work
 
     def synchronize(self) -> None:
         self.stream.synchronize()
@@ -121,21 +165,51 @@ class CupyDevice(Device):
     def _out_of_memory(self, shape: Sequence[int], dtype: str) -> ExecutionError:
         wanted = int(np.prod(tuple(shape), dtype=np.int64)) * np.dtype(dtype).itemsize
         free, total = self.xp.cuda.runtime.memGetInfo()
+        held = self.xp.get_default_memory_pool().used_bytes()
         return ExecutionError(
-            f"GPU {self.number} has no room for {wanted / 2**20:.1f} MiB (shape {tuple(shape)}, {dtype}): "
-            f"{free / 2**20:.0f} of {total / 2**20:.0f} MiB are free. A smaller batch_size helps most; "
-            "K.clear_session() frees models that are not used any more; `nvidia-smi` shows other programs' memory"
+            f"GPU {self.number} has no room for {_mib(wanted)} (shape {tuple(shape)}, {dtype}): {_mib(free)} of "
+            f"{_mib(total)} are free, {_mib(held)} are this program's arrays, {_mib(max(0, total - free - held))} are "
+            "others'. A smaller batch_size helps most; K.clear_session() frees models that are not used any more; "
+            "`nvidia-smi` shows other programs' memory"
         )
+
+
+def _mib(nbytes: int) -> str:
+    return f"{nbytes / 2**20:.1f} MiB"
+
+
+class _Work:
+    """A context manager in which work goes to a device's stream; a GPU never warns of overflow. Threads share it."""
+
+    def __init__(self, device: CupyDevice):
+        self._device = device
+        self._entered = threading.local()
+
+    def __enter__(self) -> None:
+        here = self._device.here()
+        here.__enter__()
+        self._device.stream.__enter__()
+        self._entered.stack = [*getattr(self._entered, "stack", ()), here]
+
+    def __exit__(self, *exc: object) -> None:
+        self._device.stream.__exit__(*exc)
+        self._entered.stack.pop().__exit__(*exc)
 
 
 def _chosen(count: int) -> int:
     text = os.environ.get("KCORE_CUPY_DEVICE", "0")
     if not text.isdigit() or int(text) >= count:
+        numbers = "0, the only one here" if count == 1 else f"0 to {count - 1} here"
         raise ExecutionError(
-            f"KCORE_CUPY_DEVICE must be the number of a GPU, 0 to {count - 1} here; it is {text!r}. `nvidia-smi -L` "
-            "lists them"
+            f"KCORE_CUPY_DEVICE must be the number of a GPU, {numbers}; it is {text!r}. `nvidia-smi -L` lists them"
         )
     return int(text)
+
+
+def _check(number: int, count: int) -> None:
+    if not 0 <= number < count:
+        exist = "only GPU 0 is" if count == 1 else f"GPUs 0 to {count - 1} are"
+        raise ExecutionError(f"a device scope asks for GPU {number}, and {exist} here (`nvidia-smi -L` lists them)")
 
 
 __all__ = ["CupyDevice"]

@@ -19,9 +19,14 @@ MAX_BLOCKS = 132 * 16  # blocks of a grid-stride loop: enough to fill the larges
 OPTIONS = ("--std=c++17", "--fmad=false")
 
 
-@functools.lru_cache(maxsize=4096)
 def compile_kernel(cupy: Any, source: str, name: str) -> Any:
-    """The function `name` of CUDA source, without the prelude; CuPy keeps what NVRTC made of it on disk."""
+    """The function `name` of CUDA source, without the prelude, for the current device; CuPy keeps what NVRTC made of
+    it on disk."""
+    return _compiled(cupy, source, name, cupy.cuda.Device().id)
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(cupy: Any, source: str, name: str, device: int) -> Any:
     return cupy.RawModule(code=PRELUDE + source, options=OPTIONS).get_function(name)
 
 

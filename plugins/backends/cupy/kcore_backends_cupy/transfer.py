@@ -72,11 +72,45 @@ class PinnedStager(Stager):
             batch.put.record(self._device.stream)
 
 
+def peer_copy(source: Any, array: Any, target: Any, out: Any) -> Callable[[], Any]:
+    """The call that copies an array of one GPU into that of another, beside what both compute.
+
+    The copy has a stream of its own on the target. It begins when the array is computed and the room for it is no
+    longer in use; the target goes on to what reads it, and the source to what may overwrite it, when it is done.
+    """
+    event = target.xp.cuda.Event
+    with source.here():
+        dense = array if array.flags.c_contiguous else source.empty(array.shape, str(array.dtype))
+        computed = event(disable_timing=True)
+    with target.here():
+        free, arrived = event(disable_timing=True), event(disable_timing=True)
+        copies = target.xp.cuda.Stream(non_blocking=True)
+
+    def run() -> None:
+        with source.errstate():
+            if dense is not array:
+                dense[...] = array
+            computed.record(source.stream)
+        with target.errstate():
+            free.record(target.stream)
+            copies.wait_event(computed)
+            copies.wait_event(free)
+            target.xp.cuda.runtime.memcpyPeerAsync(
+                out.data.ptr, target.number, dense.data.ptr, source.number, out.nbytes, copies.ptr
+            )
+            arrived.record(copies)
+            target.stream.wait_event(arrived)
+        with source.errstate():
+            source.stream.wait_event(arrived)
+
+    return run
+
+
 def later(device: Any, arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
     """Start copying arrays to the host; the call that is returned waits for them, whatever was launched since."""
     hosts = [pinned(device.xp, a.shape, a.dtype) for a in arrays]
-    event = device.xp.cuda.Event(disable_timing=True)
     with device.errstate():
+        event = device.xp.cuda.Event(disable_timing=True)
         for array, host in zip(arrays, hosts, strict=True):
             array.get(stream=device.stream, out=host, blocking=False)
         event.record(device.stream)
@@ -91,7 +125,8 @@ def later(device: Any, arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
 def kept(device: Any, arrays: Sequence[np.ndarray], dtypes: Sequence[str]) -> list[Any] | None:
     """Copies on the GPU, or None where they would take too much of its memory."""
     nbytes = sum(a.size * np.dtype(d).itemsize for a, d in zip(arrays, dtypes, strict=True))
-    free, _ = device.xp.cuda.runtime.memGetInfo()
+    with device.here():
+        free, _ = device.xp.cuda.runtime.memGetInfo()
     if nbytes > free // KEPT:
         return None
     return [device.asarray(a, d) for a, d in zip(arrays, dtypes, strict=True)]

@@ -44,7 +44,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> CupyDevice:
 def sources(emulated: CupyDevice, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The source of every kernel that is compiled during the test, with the kernel's name."""
     found: dict[str, str] = {}
-    compile_kernel = launch.compile_kernel.__wrapped__
+    compile_kernel = launch.compile_kernel
 
     def remember(cupy: Any, source: str, name: str) -> Any:
         found[source] = name

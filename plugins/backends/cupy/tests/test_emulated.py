@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -100,11 +102,45 @@ def test_rows_are_added_in_order(device, count):
     np.testing.assert_allclose(added, x + wanted)
 
 
-def test_out_of_memory_says_what_helps(device, monkeypatch):
-    def full(*args, **kwargs):
-        raise device.xp.cuda.memory.OutOfMemoryError
+def _nearly_full(device, monkeypatch, below=0):
+    """A GPU of 8 GiB with 1 GiB free, of which arrays of `below` bytes and more are refused."""
+    empty = device.xp.empty
+
+    def full(shape, dtype=float, **more):
+        if np.prod(shape) * np.dtype(dtype).itemsize >= below:
+            raise device.xp.cuda.memory.OutOfMemoryError
+        return empty(shape, dtype=dtype, **more)
 
     monkeypatch.setattr(device.xp, "empty", full)
-    monkeypatch.setattr(device.xp.cuda.runtime, "memGetInfo", lambda: (2**30, 2**33), raising=False)
-    with pytest.raises(ExecutionError, match=r"GPU 0 has no room for 4.0 MiB.*1024 of 8192 MiB.*smaller batch_size"):
+    monkeypatch.setattr(device.xp.cuda.runtime, "memGetInfo", lambda: (2**30, 2**33))
+    monkeypatch.setattr(device.xp, "get_default_memory_pool", lambda: SimpleNamespace(used_bytes=lambda: 2**31))
+
+
+def test_out_of_memory_says_what_helps(device, monkeypatch):
+    _nearly_full(device, monkeypatch)
+    words = r"GPU 0 has no room for 4.0 MiB \(shape \(1024, 1024\), float32\): 1024.0 MiB of 8192.0 MiB are free, "
+    words += r"2048.0 MiB are this program's arrays, 5120.0 MiB are others'. A smaller batch_size"
+    with pytest.raises(ExecutionError, match=words):
         device.empty((1024, 1024), "float32")
+
+
+def test_out_of_memory_for_a_plan_names_its_largest_value(device, monkeypatch):
+    x = placeholder((1000, 20), "float32", "x")
+    f = Function([x], [K.sum(K.dot(x, K.transpose(x)))])
+    _nearly_full(device, monkeypatch, below=1 << 21)
+    with pytest.raises(ExecutionError, match=r"no room for 3.8 MiB.*\n.*largest value is float32.*1000") as caught:
+        f([np.zeros((1000, 20), "float32")])
+    assert caught.value.op == "matmul" and "K.dot(x, K.transpose(x))" in str(caught.value)
+
+
+def test_memory_of_models_that_nobody_uses_is_found(device, monkeypatch):
+    empty, collected = device.xp.empty, []
+    monkeypatch.setattr("gc.collect", lambda: collected.append(1))
+
+    def once(*args, **kwargs):
+        if not collected:
+            raise device.xp.cuda.memory.OutOfMemoryError
+        return empty(*args, **kwargs)
+
+    monkeypatch.setattr(device.xp, "empty", once)
+    assert device.empty((3,), "float32").shape == (3,)

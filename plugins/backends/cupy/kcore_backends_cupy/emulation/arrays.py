@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore_backends_cupy.emulation.streams import Recorder, Stream, current_device, current_stream, touch
+from kcore_backends_cupy.emulation.streams import Device, Recorder, Stream, current_device, current_stream, touch
 
 
 @lru_cache(maxsize=1)
@@ -41,6 +41,10 @@ class ndarray:
     @property
     def data(self) -> _Pointer:
         return _Pointer(self._a.ctypes.data)
+
+    @property
+    def device(self) -> Device:
+        return Device(self._on)
 
     def get(
         self, stream: Stream | None = None, order: str = "C", out: np.ndarray | None = None, blocking: bool = True

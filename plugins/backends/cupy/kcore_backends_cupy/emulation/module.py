@@ -109,4 +109,5 @@ def make_cupy() -> Any:
         runtime=runtime,
         memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     )
+    module.get_default_memory_pool = lambda: types.SimpleNamespace(used_bytes=lambda: 0)
     return module
