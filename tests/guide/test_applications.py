@@ -120,7 +120,7 @@ def batches():
         yield np.random.uniform(-1, 1, (2, 139, 139, 3)), np.eye(200)[np.random.randint(200, size=2)]
 
 
-def test_fine_tune_inception_v3(release):
+def test_fine_tune_inception_v3(release, capsys):
     """Section 13.2.4."""
     release(applications.inception_v3.model, "InceptionV3", False)
 
@@ -147,6 +147,9 @@ def test_fine_tune_inception_v3(release):
     for layer, weights in zip(model.layers[-2:], top):
         layer.set_weights(weights)
 
+    for i, layer in enumerate(base_model.layers):
+        print(i, layer.name)
+
     for layer in model.layers[:249]:
         layer.trainable = False
     for layer in model.layers[249:]:
@@ -157,6 +160,7 @@ def test_fine_tune_inception_v3(release):
     model.fit_generator(batches(), steps_per_epoch=1, epochs=1, verbose=0)
     np.testing.assert_array_equal(model.layers[1].get_weights()[0], kernels[0])
     assert not np.array_equal(model.layers[249].get_weights()[0], kernels[1])
+    assert "248 mixed8" in capsys.readouterr().out
 
 
 def test_inception_v3_on_an_input_tensor(release):

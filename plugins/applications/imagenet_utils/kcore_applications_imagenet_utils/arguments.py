@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from kcore import backend as K
 from kcore.errors import ArgumentError, ShapeError, warn
 
@@ -24,11 +26,15 @@ def check_arguments(weights: Any, include_top: bool, classes: int, pooling: str 
     Raises:
         ArgumentError: one of them does not fit; the message says which.
     """
-    if not (weights is None or weights == "imagenet" or os.path.exists(weights)):
-        raise ArgumentError(
-            f"weights is {weights!r}; expected None (random weights), 'imagenet', or the path of a file, and there is "
-            "no such file"
-        )
+    if not (weights is None or weights == "imagenet"):
+        named = isinstance(weights, str | os.PathLike)
+        if not named or not os.path.isfile(weights):
+            raise ArgumentError(
+                f"weights is {weights!r}; expected None (random weights), 'imagenet', or the path of a file"
+                + (", and there is no such file" if named else "")
+            )
+    if not isinstance(classes, int | np.integer) or isinstance(classes, bool) or classes < 1:
+        raise ArgumentError(f"classes is {classes!r}; expected a whole number of at least 1")
     if weights == "imagenet" and include_top and classes != CLASSES:
         raise ArgumentError(
             f"classes is {classes!r}, but the classifier of weights='imagenet' has {CLASSES} classes: take "
@@ -45,6 +51,7 @@ def obtain_input_shape(
     data_format: str | None,
     require_flatten: bool,
     weights: str | None = None,
+    fixed_size: bool = False,
 ) -> tuple[int | None, ...]:
     """The shape of one image, from what the user gave.
 
@@ -56,6 +63,7 @@ def obtain_input_shape(
         data_format: 'channels_last', 'channels_first', or None for the configured one.
         require_flatten: the model has its top, so both sides must be known.
         weights: as in the applications; 'imagenet' needs three channels, and with the top the default size.
+        fixed_size: both sides must be known without the top too.
 
     Returns:
         Three sizes.
@@ -65,11 +73,8 @@ def obtain_input_shape(
     """
     first = (data_format or K.image_data_format()) == "channels_first"
     if input_shape is None:
-        side = default_size if require_flatten else None
-        return _image_shape(side, 3, first)
-    shape = tuple(input_shape)
-    if len(shape) != 3:
-        raise ShapeError(f"input_shape is {shape}; expected three sizes, without the batch", shapes=(shape,))
+        return _image_shape(default_size if require_flatten or fixed_size else None, 3, first)
+    shape = _three_sizes(input_shape)
     channels, sides = (shape[0], shape[1:]) if first else (shape[2], shape[:2])
     _check_channels(shape, channels, weights)
     default = _image_shape(default_size, 3, first)
@@ -84,9 +89,22 @@ def obtain_input_shape(
             f"input_shape is {shape}; the rows and columns must be {min_size} or more",
             shapes=(shape, _image_shape(min_size, 3, first)),
         )
-    if require_flatten and None in shape:
+    if (require_flatten or fixed_size) and None in shape:
         raise ShapeError(f"input_shape is {shape}; this model needs sizes, such as {default}", shapes=(shape,))
     return shape
+
+
+def _three_sizes(input_shape: Any) -> tuple[int | None, ...]:
+    if not isinstance(input_shape, Sequence) or isinstance(input_shape, str) or len(input_shape) != 3:
+        raise ShapeError(
+            f"input_shape is {input_shape!r}; expected three sizes, without the batch, such as (224, 224, 3)",
+            shapes=(input_shape,),
+        )
+    if not all(size is None or isinstance(size, int | np.integer) for size in input_shape):
+        raise ShapeError(
+            f"input_shape is {input_shape!r}; expected whole numbers, or None for any", shapes=(input_shape,)
+        )
+    return tuple(None if size is None else int(size) for size in input_shape)
 
 
 def _image_shape(side: int | None, channels: int, first: bool) -> tuple[int | None, ...]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from kcore import backend as K
 from kcore.engine import Input, Model, get_source_inputs
+from kcore.errors import ArgumentError, ShapeError
 from kcore.layers import GlobalAveragePooling2D, GlobalMaxPooling2D
 
 
@@ -15,9 +18,25 @@ def channel_axis() -> int:
 
 
 def image_input(input_tensor: Any, input_shape: tuple[int | None, ...]) -> Any:
-    """The tensor at which an application begins: the user's if there is one, made an input where it is not yet."""
+    """The tensor at which an application begins: the user's if there is one, made an input where it is not yet.
+
+    Raises:
+        ArgumentError: input_tensor is no tensor.
+        ShapeError: it is not of rank 4.
+    """
     if input_tensor is None:
         return Input(shape=input_shape)
+    if not K.is_tensor(input_tensor):
+        what = "an array" if isinstance(input_tensor, np.ndarray) else repr(input_tensor)
+        raise ArgumentError(
+            f"input_tensor is {what}; expected a tensor, such as Input(shape={input_shape}) or the output of a layer. "
+            "Arrays are for predict and fit"
+        )
+    shape = K.int_shape(input_tensor)
+    if shape is None or len(shape) != 4:
+        raise ShapeError(
+            f"input_tensor has the shape {shape}; expected images of rank 4: {(None, *input_shape)}", shapes=(shape,)
+        )
     if K.is_keras_tensor(input_tensor):
         return input_tensor
     return Input(tensor=input_tensor, shape=input_shape)

@@ -1,9 +1,6 @@
 """What the ImageNet models share: preprocessing, names of classes, checks of arguments."""
 
 import json
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ from kcore import backend as K
 from kcore.applications import imagenet_utils
 from kcore.applications.imagenet_utils import decode_predictions, preprocess_input
 from kcore.errors import ArgumentError, KcoreWarning, ShapeError
+from kcore.testing import serve
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "preprocess.npz")
 MODES = ("caffe", "tf", "torch")
@@ -61,18 +59,12 @@ def class_index(tmp_path, monkeypatch):
     folder.mkdir()
     index = {str(i): [f"n{i:08d}", f"name_{i}"] for i in range(1000)}
     (folder / "imagenet_class_index.json").write_text(json.dumps(index))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
-    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     monkeypatch.setenv("KCORE_HOME", str(tmp_path / "home"))
     labels = imagenet_utils.labels
-    monkeypatch.setattr(labels, "INDEX_URL", f"http://127.0.0.1:{server.server_port}/imagenet_class_index.json")
-    monkeypatch.setattr(labels, "INDEX_HASH", None)
-    yield
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve(folder) as address:
+        monkeypatch.setattr(labels, "INDEX_URL", address + "imagenet_class_index.json")
+        monkeypatch.setattr(labels, "INDEX_HASH", None)
+        yield
 
 
 def test_decode_predictions(class_index):

@@ -85,6 +85,10 @@ def MobileNet(
         ArgumentError, ShapeError: an argument does not fit.
     """
     check_arguments(weights, include_top, classes, pooling)
+    if not isinstance(alpha, int | float) or not alpha > 0:
+        raise ArgumentError(f"alpha is {alpha!r}; expected a number above 0, such as 0.5")
+    if not isinstance(depth_multiplier, int) or depth_multiplier < 1:
+        raise ArgumentError(f"depth_multiplier is {depth_multiplier!r}; expected a whole number of at least 1")
     input_shape = obtain_input_shape(
         input_shape, _default_size(input_shape), 32, K.image_data_format(), include_top, weights
     )
@@ -105,7 +109,7 @@ def MobileNet(
 
 def _default_size(input_shape: tuple[int | None, ...] | None) -> int:
     """The released size that a square of this size has, or else 224."""
-    if input_shape is None or len(input_shape) != 3:
+    if not isinstance(input_shape, tuple | list) or len(input_shape) != 3:
         return 224
     rows, cols = input_shape[1:] if channel_axis() == 1 else input_shape[:2]
     return rows if rows == cols and rows in RELEASED_SIZES else 224

@@ -1,9 +1,5 @@
 """MobileNet: its parts, arguments and weights."""
 
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
 import numpy as np
 import pytest
 
@@ -13,6 +9,7 @@ from kcore.applications.mobilenet import MobileNet, preprocess_input
 from kcore.errors import ArgumentError, KcoreWarning, ShapeError
 from kcore.layers import Input, Lambda
 from kcore.models import load_model
+from kcore.testing import serve
 
 SMALL = {"input_shape": (32, 32, 3), "alpha": 0.25, "weights": None}
 
@@ -67,16 +64,10 @@ def release(tmp_path, monkeypatch):
     """A server of released weights, and an empty cache; gives the folder served."""
     folder = tmp_path / "served"
     folder.mkdir()
-    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     monkeypatch.setenv("KCORE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(mobilenet.model, "URL", f"http://127.0.0.1:{server.server_port}/")
-    yield folder
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve(folder) as address:
+        monkeypatch.setattr(mobilenet.model, "URL", address)
+        yield folder
 
 
 def test_released_weights(release):

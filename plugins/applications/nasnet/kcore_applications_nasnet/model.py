@@ -168,9 +168,8 @@ def _build(
     classes: int,
 ) -> Model:
     check_arguments(weights, include_top, classes, pooling)
-    # Without the top, released weights fit images of any known size.
-    fixed = weights if include_top else None
-    input_shape = obtain_input_shape(input_shape, size.side, 32, K.image_data_format(), True, fixed)
+    data_format = K.image_data_format()
+    input_shape = obtain_input_shape(input_shape, size.side, 32, data_format, include_top, weights, fixed_size=True)
     begin = image_input(input_tensor, input_shape)
     x = Activation("relu")(_cells(begin, size))
     if include_top:
