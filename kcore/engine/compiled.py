@@ -68,19 +68,21 @@ class Compiled(Network):
         Raises:
             ValueError: an argument is not understood.
         """
-        self.optimizer = _optimizer(optimizer)
+        chosen = _optimizer(optimizer)
+        if not self.built:
+            self.build()
+        setup = TrainingSetup(
+            self, chosen, loss, metrics, loss_weights, sample_weight_mode, weighted_metrics, target_tensors
+        )
+        # Only now: where an argument is not understood, the model stays compiled as it was.
+        self._setup = setup
+        self.optimizer = chosen
         self.loss = loss if loss is not None else []
         self.metrics = metrics if metrics is not None else []
         self.loss_weights = loss_weights
         self.sample_weight_mode = sample_weight_mode
         self.weighted_metrics = weighted_metrics
         self.target_tensors = target_tensors
-        if not self.built:
-            self.build()
-        self._setup = None
-        self._setup = TrainingSetup(
-            self, self.optimizer, loss, metrics, loss_weights, sample_weight_mode, weighted_metrics, target_tensors
-        )
 
     def _changed(self) -> None:
         """Inputs or outputs are others than before: forget what was made for those."""

@@ -295,3 +295,19 @@ def test_shared_output_counts_twice(rng):
     p = model.predict(data)[0]
     expected = [((p - target) ** 2).mean(), ((2 * p - target) ** 2).mean()]
     np.testing.assert_allclose(model.test_on_batch(data, [target, target]), [sum(expected), *expected], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"optimizer": "adamm"}, {"loss": "mse2"}, {"metrics": ["accurate"]}, {"loss_weights": {"none": 1.0}}],
+    ids=lambda w: next(iter(w)),
+)
+def test_a_model_stays_compiled_as_it_was_where_compile_fails(rng, wrong):
+    x = Input((3,))
+    model = Model(x, Dense(1)(x))
+    model.compile("sgd", "mse", metrics=["mae"])
+    data = rng.rand(4, 3), rng.rand(4, 1)
+    before = model.evaluate(*data, verbose=0), model.optimizer, model.loss, model.metrics
+    with pytest.raises(ValueError):
+        model.compile(**{"optimizer": "adam", "loss": "mae", **wrong})
+    assert (model.evaluate(*data, verbose=0), model.optimizer, model.loss, model.metrics) == before
