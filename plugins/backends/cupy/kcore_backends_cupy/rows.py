@@ -92,7 +92,7 @@ def bind_rows(
     ]
     lanes = 1 << (columns - 1).bit_length()
     block = lanes, max(1, THREADS // lanes)
-    source = _source(group, parameters, len(dims), body)
+    source = _source(group, parameters, len(dims), body, math.prod(block))
     args = [np.int64(rows), np.int64(columns), *(a.array for a in group.accesses), *map(np.int64, numbers)]
     kernel = compile_kernel(cupy, source, "rows")
     return Launch(kernel, (-(-rows // block[1]),), block, args)
@@ -118,7 +118,7 @@ def _reached(
     return parameters, places, numbers
 
 
-def _source(group: _Group, parameters: Sequence[str], rank: int, body: Sequence[str]) -> str:
+def _source(group: _Group, parameters: Sequence[str], rank: int, body: Sequence[str], threads: int) -> str:
     place = ["i64 rest = r;"]
     for axis in range(rank - 1, 0, -1):
         place.append(f"i64 x{axis} = rest % d{axis}; rest /= d{axis};")
@@ -126,8 +126,8 @@ def _source(group: _Group, parameters: Sequence[str], rank: int, body: Sequence[
     joins = "".join(_JOIN.format(name=name, join=_JOINS[name]) for name in sorted(group.joins))
     lines = "\n".join("  " + line for line in [*place, *body])
     return f"""{joins}
-extern "C" __global__ void rows(i64 rows, i64 columns, {", ".join(parameters)}) {{
-  __shared__ double memory[{LONGEST}];
+extern "C" __global__ void __launch_bounds__({threads}) rows(i64 rows, i64 columns, {", ".join(parameters)}) {{
+  __shared__ double memory[{threads}];
   i64 row = blockIdx.x * (i64)blockDim.y + threadIdx.y;
   bool inside = row < rows && threadIdx.x < columns;
   i64 r = row < rows ? row : 0, c = threadIdx.x < columns ? threadIdx.x : 0;  // the others repeat what exists
