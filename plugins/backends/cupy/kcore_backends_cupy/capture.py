@@ -35,13 +35,19 @@ _capturing = threading.Lock()  # CUDA captures for one thread at a time
 class Segment:
     """A row of launches, captured at its second run.
 
+    Args:
+        device: where they run.
+        launches: in their order.
+        replay: False never to capture.
+
     Attributes:
         launches: in their order.
         refused: launches that could not be captured, with the error.
     """
 
-    def __init__(self, device: Any, launches: Sequence[Launch]):
+    def __init__(self, device: Any, launches: Sequence[Launch], replay: bool = True):
         self._device = device
+        self._replay = replay
         self.launches = list(launches)
         self.refused: list[tuple[Launch, Exception]] = []
         self._before = [x.before for x in launches if _prepares(x)]
@@ -51,7 +57,7 @@ class Segment:
     def __call__(self) -> None:
         for call in self._before:
             call()
-        if self._runs == 1:
+        if self._replay and self._runs == 1:
             self._parts = self._captured(self.launches)
         self._runs += 1
         for part in self._parts:
@@ -99,10 +105,10 @@ def arrange(device: Any, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, 
 
     def close() -> None:
         launches = merge(device.xp, row)
-        if replay and len(launches) >= SHORTEST:
-            result.append((start, Segment(device, launches)))
+        if any(map(_prepares, launches)) or (replay and len(launches) >= SHORTEST):
+            result.append((start, Segment(device, launches, replay)))
         else:
-            result.extend((start, Segment(device, [x]) if _prepares(x) else x) for x in launches)
+            result.extend((start, launch) for launch in launches)
         row.clear()
 
     for number, call in enumerate(calls):

@@ -141,6 +141,11 @@ def test_replay_can_be_switched_off(device, monkeypatch):
     assert [type(call) for _, call in arrange(device, launches)] == [Segment]
     monkeypatch.setenv("KCORE_CUPY_REPLAY", "0")
     assert [call for _, call in arrange(device, launches)] == launches
+    mask = K.function([], [K.dropout(K.ones((40,)), 0.4, seed=5)])
+    drawn = [mask([])[0] for _ in range(3)]
+    monkeypatch.setattr(devices, "_current", NumpyDevice())
+    mask = K.function([], [K.dropout(K.ones((40,)), 0.4, seed=5)])
+    np.testing.assert_array_equal(drawn, [mask([])[0] for _ in range(3)])
 
 
 def _training(rate):
