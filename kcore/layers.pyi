@@ -11,6 +11,7 @@ from kcore_applications_inception_resnet_v2 import ScaledSum as ScaledSum
 from kcore_layers_advanced_activations import ELU as ELU
 from kcore_layers_advanced_activations import LeakyReLU as LeakyReLU
 from kcore_layers_advanced_activations import PReLU as PReLU
+from kcore_layers_advanced_activations import ReLU as ReLU
 from kcore_layers_advanced_activations import Softmax as Softmax
 from kcore_layers_advanced_activations import ThresholdedReLU as ThresholdedReLU
 from kcore_layers_convolutional import AtrousConvolution1D as AtrousConvolution1D

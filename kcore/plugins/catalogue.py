@@ -123,6 +123,7 @@ CATALOGUE: dict[str, dict[str, str]] = {
         "PReLU": "kcore-layers-advanced-activations",
         "Permute": "kcore-layers-core",
         "RNN": "kcore-layers-recurrent",
+        "ReLU": "kcore-layers-advanced-activations",
         "RepeatVector": "kcore-layers-core",
         "Reshape": "kcore-layers-core",
         "ScaledSum": "kcore-applications-inception-resnet-v2",

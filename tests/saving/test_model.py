@@ -383,3 +383,20 @@ def test_gigantic_layers_take_no_memory(path):
         del file.attrs["kcore_provenance"]
     with pytest.raises(ValueError, match=r"\w"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    "mode", ["temporal", {"steps": "temporal"}, ["temporal", None]], ids=lambda one: type(one).__name__
+)
+def test_weights_of_single_steps_are_remembered(path, mode):
+    x = Input((4, 3))
+    steps, last = Dense(2, name="steps")(x), Dense(1, name="last")(Flatten()(x))
+    model = Model(x, steps if mode == "temporal" else [steps, last])
+    model.compile("sgd", "mse", sample_weight_mode=mode)
+    targets = [np.random.rand(5, 4, 2), np.random.rand(5, 1)][: len(model.outputs)]
+    weights = [np.random.rand(5, 4), np.random.rand(5)][: len(model.outputs)]
+    model.save(path)
+    loaded = load_model(path)
+    assert loaded.sample_weight_mode == mode
+    given = (np.random.rand(5, 4, 3), targets, 5, 0, weights)
+    assert loaded.evaluate(*given) == model.evaluate(*given)

@@ -116,6 +116,11 @@ def _activations() -> list[Entry]:
     return [
         entry("LeakyReLU", VECTOR, alpha=0.1, others=(other("deep", SEQUENCE),)),
         entry("ELU", VECTOR, alpha=0.5),
+        entry(
+            "ReLU", VECTOR, max_value=0.5,
+            others=(other("slope", max_value=None, negative_slope=0.25), other("threshold", threshold=0.25),
+                    other("plain", max_value=None)),
+        ),
         entry("ThresholdedReLU", VECTOR, theta=0.3),
         entry("Softmax", VECTOR, others=(other("axis", SEQUENCE, axis=1),)),
         entry(

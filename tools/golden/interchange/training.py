@@ -13,13 +13,19 @@ from interchange.shapes import Builder
 
 ROWS, STEPS = 6, 2
 LOSSES = ["categorical_crossentropy", "mean_squared_error"]
+#: Optimizers of which there are no files.
+NO_FILES = {
+    "LossScaleOptimizer": "kcore's own; Keras 2 has none",
+    "TFOptimizer": "has no configuration to be saved",
+}
 #: Optimizers whose later kind computes something else: epsilon under the root; a schedule that is not saved.
 CHANGED = ("RMSprop", "Adagrad", "Nadam")
 #: What each loses on the way from kcore to tf-keras: 2.1.6, whose layout kcore writes, has no place for it.
 LOST = {
-    "RMSprop_decay": "the step counter, and with it the decay",
+    **dict.fromkeys(("RMSprop_decay", "Adagrad_decay", "Adadelta_decay"), "the step counter, and with it the decay"),
     "Nadam": "the momentum schedule",
     "Nadam_schedule": "the momentum schedule",
+    "compile_metrics": "tf-keras makes one metric for all outputs of a list in a file: the last one's value",
     "SGD_clipnorm": "Keras clips by the norm of all gradients, tf-keras by that of each",
 }
 

@@ -13,6 +13,11 @@ def cases() -> list[Case]:
         case("ELU", (2, 3, 4), args={"alpha": 0.5}),
         case("ThresholdedReLU", (2, 9), name="default"),
         case("ThresholdedReLU", (2, 3, 4), args={"theta": 0.3}),
+        case("ReLU", (2, 5), name="default"),
+        case("ReLU", (2, 3, 4), args={"max_value": 0.6}),
+        case("ReLU", (2, 3, 4), args={"negative_slope": 0.2, "max_value": 0.6}),
+        case("ReLU", (2, 3, 4), args={"threshold": 0.3}),
+        case("ReLU", (2, 3, 4), args={"max_value": 0.8, "negative_slope": 0.1, "threshold": 0.3}),
         case("Softmax", (2, 5), name="default"),
         case("Softmax", (2, 3, 4), args={"axis": 1}),
         case("Softmax", (2, 3, 4), args={"axis": -1}),
@@ -28,7 +33,7 @@ def cases() -> list[Case]:
         case("Softmax", (2, 3, 4), args={"axis": -2}),
         *(
             case(layer, (2, 4, 3), name="mask", masks=([[1, 1, 0, 0], [1, 0, 1, 1]],))
-            for layer in ("ELU", "ThresholdedReLU", "PReLU")
+            for layer in ("ELU", "ThresholdedReLU", "PReLU", "ReLU")
         ),
         case("LeakyReLU", (2, 4, 3), name="mask", masks=([[1, 1, 0, 0], [1, 0, 1, 1]],)),
     ]

@@ -47,6 +47,48 @@ class LeakyReLU(_Activation):
         return K.relu(inputs, alpha=float(self.alpha))
 
 
+class ReLU(Layer):
+    """``x`` from `threshold` to `max_value`, below it ``negative_slope * (x - threshold)``, never above `max_value`.
+
+    Keras has it since 2.2, whose files name it; in 2.1.6 its like is `Activation("relu")` or a `Lambda`.
+
+    Args:
+        max_value: float >= 0, or None for no bound.
+        negative_slope: float >= 0, the slope below the threshold.
+        threshold: float >= 0, below which `x` is not passed on.
+    """
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.max_value = None if max_value is None else float(real_number(max_value, "max_value", self, 0))
+        self.negative_slope = float(real_number(negative_slope, "negative_slope", self, 0))
+        self.threshold = float(real_number(threshold, "threshold", self, 0))
+
+    def call(self, inputs: Any) -> Any:
+        if self.threshold == 0.0:
+            return K.relu(inputs, alpha=self.negative_slope, max_value=self.max_value)
+        passed = inputs * K.cast(K.greater_equal(inputs, self.threshold), K.dtype(inputs))
+        if self.max_value is not None:
+            passed = K.minimum(passed, self.max_value)
+        if self.negative_slope == 0.0:
+            return passed
+        return passed - self.negative_slope * K.relu(self.threshold - inputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        settings = {name: getattr(self, name) for name in ("max_value", "negative_slope", "threshold")}
+        return {**super().get_config(), **settings}
+
+
 class ELU(_Activation):
     """``x`` where ``x >= 0``, else ``alpha * (exp(x) - 1)`` (manual, 5.9.3).
 
