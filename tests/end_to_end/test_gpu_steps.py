@@ -10,14 +10,18 @@ import pytest
 
 from kcore.layers import (
     LSTM,
+    AveragePooling2D,
     BatchNormalization,
     Bidirectional,
     Conv2D,
+    Conv2DTranspose,
     Dense,
     Dropout,
     Embedding,
     Flatten,
+    LocallyConnected2D,
     MaxPooling2D,
+    SeparableConv2D,
     SimpleRNN,
 )
 from kcore.models import Sequential
@@ -54,6 +58,19 @@ def cnn() -> tuple[Any, np.ndarray]:
     return Sequential(layers), R.rand(64, 12, 12, 1).astype("float32")
 
 
+def convolutions() -> tuple[Any, np.ndarray]:
+    layers = [
+        Conv2D(6, 3, strides=2, padding="same", input_shape=(12, 12, 3)),
+        Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu"),
+        SeparableConv2D(5, 3, padding="same"),
+        AveragePooling2D(3, strides=2, padding="same"),
+        LocallyConnected2D(4, 2),
+        Flatten(),
+        Dense(10, activation="softmax"),
+    ]
+    return Sequential(layers), R.rand(64, 12, 12, 3).astype("float32")
+
+
 def text() -> tuple[Any, np.ndarray]:
     layers = [Embedding(30, 6, mask_zero=True, input_length=5), LSTM(8), Dense(10, activation="softmax")]
     return Sequential(layers), R.randint(0, 30, (64, 5)).astype("float32")
@@ -84,7 +101,7 @@ def trained(make: Callable[[], tuple[Any, np.ndarray]], device: Any) -> tuple[li
     return history.history["loss"], made
 
 
-@pytest.mark.parametrize(("make", "most"), [(mlp, 22), (cnn, 29), (text, 49), (bidirectional, 59)])
+@pytest.mark.parametrize(("make", "most"), [(mlp, 22), (cnn, 29), (convolutions, 60), (text, 49), (bidirectional, 59)])
 def test_a_training_step_is_one_graph(monkeypatch: pytest.MonkeyPatch, make: Any, most: int) -> None:
     monkeypatch.setenv("KCORE_CUPY_EMULATE", "1")
     ours, instances = trained(make, CupyDevice())

@@ -147,7 +147,7 @@ class Call(Launch):
         super().__init__(None, (), (), arrays)
 
     def __call__(self) -> None:
-        self._graph.execute(self._memory, self._workspace, handle=self._cudnn.handle())
+        self._cudnn.execute(self._graph, self._memory, self._workspace)
 
     def spans(self) -> tuple[list[Span], list[Span]]:
         first, second, result, block = (span(x) for x in self._kept)
@@ -168,20 +168,15 @@ class Cudnn:
     def __init__(self, module: Any, cupy: Any):
         self.module = module
         self._cupy = cupy
-        self._own = threading.local()  # a handle is for one thread
+        self._handle: int = module.create_handle()
         self._plans: OrderedDict[Convolution, Any] = OrderedDict()
-        self._lock = threading.Lock()
-        self.handle()
+        self._lock = threading.Lock()  # a handle serves one thread at a time
 
-    def handle(self) -> int:
-        """The handle of this thread, for CuPy's current stream: that of the device, or one that is captured."""
-        own, stream = self._own, self._cupy.cuda.get_current_stream().ptr
-        if not hasattr(own, "handle"):
-            own.handle, own.stream = self.module.create_handle(), None
-        if own.stream != stream:
-            self.module.set_stream(handle=own.handle, stream=stream)
-            own.stream = stream
-        return own.handle
+    def execute(self, graph: Any, memory: dict[int, int], workspace: int) -> None:
+        """Execute a plan on CuPy's current stream: that of the device, or one that is captured."""
+        with self._lock:
+            self.module.set_stream(handle=self._handle, stream=self._cupy.cuda.get_current_stream().ptr)
+            graph.execute(memory, workspace, handle=self._handle)
 
     def plan(self, wanted: Convolution) -> Any:
         """A graph with an execution plan, made once; None where cuDNN knows no way."""
@@ -190,7 +185,7 @@ class Cudnn:
                 self._plans.move_to_end(wanted)
                 return self._plans[wanted]
             try:
-                made = plan(self.module, wanted, self.handle())
+                made = plan(self.module, wanted, self._handle)
             except RuntimeError as error:
                 warnings.warn(f"cuDNN fails at {wanted}, which kcore computes itself: {error}", stacklevel=2)
                 made = None
@@ -234,5 +229,6 @@ def library(device: Any) -> Cudnn | None:
     """cuDNN for a device, looked for once."""
     with _lock:
         if device not in _found:
-            _found[device] = find(device)
+            with device.xp.cuda.Device(device.number):  # a handle is for the present one
+                _found[device] = find(device)
         return _found[device]
