@@ -82,6 +82,11 @@ def hard_sigmoid(x: Tensor) -> Tensor:
     return K.hard_sigmoid(x)
 
 
+def exponential(x: Tensor) -> Tensor:
+    """`exp(x)`. Keras has it since 2.2, whose files name it."""
+    return K.exp(x)
+
+
 def linear(x: Tensor) -> Tensor:
     """`x` itself."""
     return x

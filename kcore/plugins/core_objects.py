@@ -33,7 +33,7 @@ CORE_OBJECTS: dict[str, dict[str, str]] = {
     ),
     "activations": _all_from(
         "kcore.activations",
-        "elu hard_sigmoid linear relu selu sigmoid softmax softplus softsign tanh",
+        "elu exponential hard_sigmoid linear relu selu sigmoid softmax softplus softsign tanh",
     ),
     "regularizers": _all_from("kcore.regularizers", "L1L2 Regularizer l1 l1_l2 l2"),
     "constraints": _all_from(

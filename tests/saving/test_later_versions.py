@@ -63,6 +63,13 @@ def test_what_changes_nothing_is_taken(class_name, shape, config):
     assert not {"groups", "renorm", "synchronized", "sparse"} & set(layer.get_config())
 
 
+def test_the_activation_that_keras_2_2_added():
+    model = model_from_json(stack_of("Activation", (4,), {"activation": "exponential"}))
+    x = np.linspace(-2, 2, 4, dtype="float32")[None]
+    np.testing.assert_allclose(model.predict(x), np.exp(x), rtol=1e-6)
+    assert model.get_config()[0]["config"]["activation"] == "exponential"
+
+
 def test_a_policy_of_mixed_precision_is_said_to_be_left_out():
     policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
     with pytest.warns(KcoreWarning, match="mixed_float16.*float32"):

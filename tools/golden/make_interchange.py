@@ -4,7 +4,8 @@
 
 `layers.tar.xz` has files `LAYER.shape.h5` in legacy HDF5; `layers.json` the inputs and predictions of each, as
 references into `layers.npz` (see README.md). `trainings.*` has models that were trained some steps, with what
-`evaluate` says of them, the losses of the next steps, and the weights after them.
+`evaluate` says of them, the losses of the next steps, and the weights after them. `later_keys.json` says which keys
+the configurations of the layers have that 2.1.6 did not know.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import h5py
+import later_keys
 import tensorflow as tf
 from array_store import ArrayStore
 from interchange import peer, training
@@ -85,6 +88,15 @@ def pack(files: dict[str, bytes], path: Path) -> None:
             archive.addfile(member, io.BytesIO(data))
 
 
+def write_later_keys(files: dict[str, bytes], path: Path) -> None:
+    """Which keys the files' configurations have that 2.1.6 did not know."""
+    configs = {}
+    for name, data in files.items():
+        with h5py.File(io.BytesIO(data)) as file:
+            configs[name] = json.loads(file.attrs["model_config"])
+    path.write_text(json.dumps(later_keys.table(configs), indent=1) + "\n")
+
+
 PARTS = {"layers": make_layers, "trainings": make_trainings}
 
 
@@ -96,6 +108,8 @@ def main(parts: list[str]) -> None:
         store = ArrayStore(part)
         records, files = PARTS[part](store)
         pack(files, FOLDER / f"{part}.tar.xz")
+        if part == "layers":
+            write_later_keys(files, FOLDER / "later_keys.json")
         store.save(FOLDER / f"{part}.npz")
         lines = ",\n".join(json.dumps(record, separators=(",", ":")) for record in records)
         (FOLDER / f"{part}.json").write_text(f'{{"made_by": {json.dumps(made_by)},\n"cases": [\n{lines}\n]}}\n')

@@ -5,7 +5,7 @@
 Each model is trained three steps where it is compiled, and saved as legacy HDF5 (`NAME.h5`). `NAME.npz` has its
 inputs (x0, x1, ...), targets (t0, ...), predictions of the saved model (p0, ...) and, where it trains, the losses of
 the next steps of the loaded model on the same data (`losses`) and its predictions after them (q0, ...).
-`manifest.json` lists the files; `later_keys.json` says which keys the later version writes that 2.1.6 did not know.
+`manifest.json` lists the files. Every layer and optimizer is in those of `make_interchange.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import h5py
-import later_keys
 import model_zoo
 import numpy as np
 import old_layouts
@@ -75,22 +73,12 @@ def _numbered(letter: str, arrays: Any) -> dict[str, np.ndarray]:
     return {f"{letter}{i}": array for i, array in enumerate(arrays)}
 
 
-def _configs() -> dict[str, Any]:
-    """`model_config` of every file, for the table of keys."""
-    found = {}
-    for path in sorted(FOLDER.glob("*.h5")):
-        with h5py.File(path) as file:
-            found[path.stem] = json.loads(file.attrs["model_config"])
-    return found
-
-
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     keras.backend.set_floatx("float32")
     manifest = [make(name, entry) for name, entry in model_zoo.entries().items()]
     text = ",\n".join(json.dumps(line) for line in manifest)
     (FOLDER / "manifest.json").write_text(f"[\n{text}\n]\n")
-    (FOLDER / "later_keys.json").write_text(json.dumps(later_keys.table(_configs()), indent=1) + "\n")
     old_layouts.make(FOLDER)
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
     print(f"{len(manifest)} models, {size / 1024:.0f} KiB")

@@ -28,7 +28,7 @@ class Entry:
 
 def entries() -> dict[str, Entry]:
     """Every model by the name of its file."""
-    return {**_trained(), **_galleries(), **_optimizers(), "lambda_bytecode": _lambda()}
+    return {**_trained(), "lambda_bytecode": _lambda()}
 
 
 def _random(name: str) -> np.random.RandomState:
@@ -221,105 +221,7 @@ def _regularized() -> Entry:
     )  # fmt: skip
 
 
-# --- every optimizer on one small model ------------------------------------------------------------------------------
-
-
-def _optimizers() -> dict[str, Entry]:
-    makers = {
-        "sgd": lambda: Legacy.SGD(0.1),
-        "sgd_momentum": lambda: Legacy.SGD(0.1, momentum=0.8, decay=0.05),
-        "rmsprop": lambda: Legacy.RMSprop(0.01, rho=0.8, decay=0.05),
-        "adam": lambda: Legacy.Adam(0.05, beta_1=0.8),
-        "adam_amsgrad": lambda: Legacy.Adam(0.05, amsgrad=True),
-        "adagrad": lambda: Legacy.Adagrad(0.1),
-        "adadelta": lambda: Legacy.Adadelta(1.0, rho=0.9),
-        "adamax": lambda: Legacy.Adamax(0.05),
-        "nadam": lambda: Legacy.Nadam(0.05),
-    }
-
-    def build() -> Any:
-        return keras.Sequential([L.Dense(3, activation="tanh", input_shape=(4,)), L.Dense(2)])
-
-    random = _random("optimizers")
-    x, y = _normal(random, 6, 4), _normal(random, 6, 2)
-    return {f"optimizer_{name}": Entry(build, (x,), (y,), maker, {"loss": "mse"}) for name, maker in makers.items()}
-
-
-# --- every layer, alone behind an input ------------------------------------------------------------------------------
-
-
-def _galleries() -> dict[str, Entry]:
-    random = _random("galleries")
-    shapes = {"vectors": (2, 6), "sequences": (2, 5, 3), "images": (2, 4, 5, 2), "volumes": (2, 3, 4, 2, 2)}
-    layers = {"vectors": _of_vectors, "sequences": _of_sequences, "images": _of_images, "volumes": _of_volumes}
-
-    def build(kind: str) -> Any:
-        x = keras.Input(shapes[kind][1:], name="x")
-        return keras.Model(x, [layer(x) for layer in layers[kind]()])
-
-    found = {
-        f"layers_of_{kind}": Entry(lambda kind=kind: build(kind), (_normal(random, *shape),))
-        for kind, shape in shapes.items()
-    }
-    words = random.randint(0, 6, size=(3, 4)).astype("int32")
-
-    def of_words() -> Any:
-        x = keras.Input((4,), dtype="int32", name="x")
-        return keras.Model(x, [L.Embedding(6, 3)(x), L.LSTM(2, **GATES)(L.Embedding(6, 2, mask_zero=True)(x))])
-
-    def of_pairs() -> Any:
-        a, b = keras.Input((3, 4), name="a"), keras.Input((3, 4), name="b")
-        kinds = [L.Add(), L.Subtract(), L.Multiply(), L.Average(), L.Maximum(), L.Minimum(), L.Concatenate(axis=1),
-                 L.Dot(axes=2), L.Dot(axes=(1, 1), normalize=True)]  # fmt: skip
-        return keras.Model([a, b], [layer([a, b]) for layer in kinds])
-
-    found["layers_of_words"] = Entry(of_words, (words,))
-    found["layers_of_pairs"] = Entry(of_pairs, (_normal(random, 2, 3, 4), _normal(random, 2, 3, 4)))
-    return found
-
-
-def _of_vectors() -> list[Any]:
-    return [
-        L.Dense(3, activation="softmax"), L.Activation("selu"), L.Dropout(0.3), L.Reshape((2, 3)), L.RepeatVector(2),
-        L.LeakyReLU(0.1), L.PReLU(), L.ELU(0.5), L.ThresholdedReLU(0.4), L.Softmax(), L.BatchNormalization(),
-        L.GaussianNoise(0.1), L.GaussianDropout(0.2), L.AlphaDropout(0.2), L.ActivityRegularization(0.1, 0.2),
-        L.Flatten(),
-    ]  # fmt: skip
-
-
-def _of_sequences() -> list[Any]:
-    after = {"reset_after": False, **GATES}
-    return [
-        L.Conv1D(2, 3, padding="causal"), L.SeparableConv1D(2, 2), L.LocallyConnected1D(2, 2), L.Cropping1D(1),
-        L.ZeroPadding1D(1), L.UpSampling1D(2), L.MaxPooling1D(2), L.AveragePooling1D(2), L.GlobalMaxPooling1D(),
-        L.GlobalAveragePooling1D(), L.Permute((2, 1)), L.Masking(0.5), L.SpatialDropout1D(0.2), L.SimpleRNN(2),
-        L.GRU(2, **after), L.LSTM(2, **GATES), L.LSTM(2, implementation=2, unroll=True, **GATES),
-        L.RNN(L.GRUCell(2, **after)), L.RNN([L.SimpleRNNCell(2), L.LSTMCell(2, **GATES)]),
-        L.TimeDistributed(L.Dense(2)), L.Bidirectional(L.LSTM(2, **GATES)),
-        L.Bidirectional(L.GRU(2, return_sequences=True, **after), merge_mode="ave"),
-        L.PReLU(shared_axes=[1]), L.BatchNormalization(axis=1, scale=False), L.Softmax(axis=1), L.Flatten(),
-    ]  # fmt: skip
-
-
-def _of_images() -> list[Any]:
-    return [
-        L.Conv2D(2, 2, strides=2, padding="same"), L.Conv2D(2, 2, dilation_rate=2), L.SeparableConv2D(2, 2),
-        L.DepthwiseConv2D(2, depth_multiplier=2), L.Conv2DTranspose(2, 3, strides=2), L.LocallyConnected2D(2, 2),
-        L.Cropping2D(((1, 0), (0, 2))), L.ZeroPadding2D(1), L.UpSampling2D((2, 1)), L.MaxPooling2D(2, padding="same"),
-        L.AveragePooling2D((2, 1)), L.GlobalMaxPooling2D(), L.GlobalAveragePooling2D(), L.SpatialDropout2D(0.2),
-        L.BatchNormalization(center=False), L.PReLU(shared_axes=[1, 2]), L.TimeDistributed(L.SimpleRNN(2)),
-        L.TimeDistributed(L.Conv1D(2, 2)), L.TimeDistributed(L.TimeDistributed(L.Dense(2))), L.Permute((3, 1, 2)),
-        L.Flatten(),
-    ]  # fmt: skip
-
-
-def _of_volumes() -> list[Any]:
-    return [
-        L.Conv3D(2, 2), L.Conv3DTranspose(2, 2, strides=2), L.Cropping3D(((1, 0), (0, 1), (0, 0))), L.ZeroPadding3D(1),
-        L.UpSampling3D((1, 2, 1)), L.MaxPooling3D((2, 2, 1)), L.AveragePooling3D((1, 2, 2)), L.GlobalMaxPooling3D(),
-        L.GlobalAveragePooling3D(), L.SpatialDropout3D(0.2), L.ConvLSTM2D(2, 2), L.TimeDistributed(L.Conv2D(2, 2)),
-        L.ConvLSTM2D(2, 2, return_sequences=True, padding="same", go_backwards=True),
-    ]  # fmt: skip
+# --- a function as bytecode ------------------------------------------------------------------------------------------
 
 
 def _lambda() -> Entry:
