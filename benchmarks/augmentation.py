@@ -3,27 +3,12 @@
     python benchmarks/augmentation.py [--keras-python /path/to/an/environment/with/tf_keras/bin/python]
 
 One thread; the best of five rounds of 2,048 images, in batches of 32, counts.
-Measured on 2 cores of a shared machine, both in one run:
-
-| | images a second |
-|---|---|
-| kcore | 7,995 |
-| tf-keras 2.21 (SciPy) | 5,043 |
 
     python benchmarks/augmentation.py --training
 
 While a small CNN trains on these batches under `fit_generator`: images that the model trained on a second, and images
-that a worker made in a second of its own work (the two cores are shared with the training); the best of five epochs
-of 2,048 images.
-
-| | trained on | made by a worker |
-|---|---|---|
-| images as they are, 1 worker | 1,611 | 18,308 |
-| augmented, 1 worker | 1,689 | 3,422 |
-| augmented, 2 workers | 1,493 | 3,383 |
-
-In that run the model took the time. In another, on a busier machine, they were 1,487, 972 and 1,612 trained on, and
-1,754 and 3,218 augmented by a worker: one worker was too slow there, two were not.
+that a worker made in a second of its own work (the cores are shared with the training); the best of five epochs of 2,048
+images. The tables are in augmentation.md.
 """
 
 from __future__ import annotations

@@ -14,25 +14,34 @@ from kcore.errors import ArgumentError, ShapeError
 from kcore_preprocessing.image.files import to_bytes
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
-_CHUNK = 1 << 15  # pixels at a time, so that what is between two steps stays in the cache
+_CHUNK = 1 << 12  # pixels at a time: what is between two steps stays in the cache, and in memory that is used again
 
 
 def matrix(
-    theta: float = 0, tx: float = 0, ty: float = 0, shear: float = 0, zx: float = 1, zy: float = 1
+    theta: Any = 0.0, tx: Any = 0.0, ty: Any = 0.0, shear: Any = 0.0, zx: Any = 1.0, zy: Any = 1.0
 ) -> np.ndarray:
-    """Rotation by theta, shift by tx rows and ty columns, shear (angles in degrees) and zoom, about the origin."""
+    """Rotation by theta, shift by tx rows and ty columns, shear (angles in degrees) and zoom, about the origin.
+
+    Numbers, for a matrix (3, 3), or arrays (batch,), for matrices (batch, 3, 3): rotation @ shift @ shearing @ zoom,
+    with
+
+        rotation = [[cos a, -sin a], [sin a, cos a]]    shearing = [[1, -sin s], [0, cos s]]    zoom = diag(zx, zy)
+    """
     a, s = np.deg2rad(theta), np.deg2rad(shear)
-    rotation = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
-    shift = np.array([[1, 0, tx], [0, 1, ty], [0, 0, 1]])
-    shearing = np.array([[1, -np.sin(s), 0], [0, np.cos(s), 0], [0, 0, 1]])
-    return rotation @ shift @ shearing @ np.diag([zx, zy, 1])
+    cos, sin = np.cos(a), np.sin(a)
+    m = np.zeros((*np.broadcast_shapes(*map(np.shape, (theta, tx, ty, shear, zx, zy))), 3, 3))
+    m[..., 0, 0], m[..., 0, 1] = cos * zx, (-cos * np.sin(s) - sin * np.cos(s)) * zy
+    m[..., 1, 0], m[..., 1, 1] = sin * zx, (-sin * np.sin(s) + cos * np.cos(s)) * zy
+    m[..., 0, 2], m[..., 1, 2] = cos * tx - sin * ty, sin * tx + cos * ty
+    m[..., 2, 2] = 1
+    return m
 
 
 def centered(m: np.ndarray, rows: int, cols: int) -> np.ndarray:
-    """The same transform about the centre of an image."""
+    """The same transforms, (..., 3, 3), about the centre of an image."""
     center = np.array([rows / 2 - 0.5, cols / 2 - 0.5])
     m = m.copy()
-    m[:2, 2] += center - m[:2, :2] @ center
+    m[..., :2, 2] += center - m[..., :2, :2] @ center
     return m
 
 
@@ -61,30 +70,40 @@ def _warp(images: np.ndarray, matrices: np.ndarray, fill_mode: str, cval: float)
     n, rows, cols, channels = images.shape
     m = matrices[:, :2, :, None, None]
     places = m[:, :, 2] + m[:, :, 0] * np.arange(rows)[:, None] + m[:, :, 1] * np.arange(cols)
+    outside = _outside(places, rows, cols) if fill_mode == "constant" else None
     r0, r1, fr = _neighbours(places[:, 0], rows, fill_mode)
     c0, c1, fc = _neighbours(places[:, 1], cols, fill_mode)
-    r0 = (r0 + np.arange(n)[:, None, None] * rows) * cols
-    r1 = (r1 + np.arange(n)[:, None, None] * rows) * cols
-    pixels = np.ascontiguousarray(images).reshape(-1, channels)
-    fr, fc = fr.astype(images.dtype)[..., None], fc.astype(images.dtype)[..., None]
+    for r in (r0, r1):
+        r += np.arange(n)[:, None, None] * rows
+        r *= cols
+    corners = [r + c for r in (r0, r1) for c in (c0, c1)]
+    fr, fc = fr.astype(images.dtype), fc.astype(images.dtype)
 
-    def between(row: np.ndarray) -> np.ndarray:
-        left, right = pixels.take(row + c0, axis=0), pixels.take(row + c1, axis=0)
-        right -= left
-        right *= fc
-        left += right
-        return left
+    # Channel by channel: one read is then one number, and the arithmetic runs over long rows.
+    out = np.empty((channels, n, rows, cols), images.dtype)
+    for plane, result in zip(np.ascontiguousarray(images.transpose(3, 0, 1, 2)).reshape(channels, -1), out):
+        top, bottom = (_between(plane.take(left), plane.take(right), fc) for left, right in (corners[:2], corners[2:]))
+        result[...] = _between(top, bottom, fr)
+        if outside is not None:
+            result[outside] = cval
+    return out.transpose(1, 2, 3, 0)
 
-    top, bottom = between(r0), between(r1)
-    bottom -= top
-    bottom *= fr
-    top += bottom
-    if fill_mode == "constant":
-        low, high = places.min(axis=(2, 3)), places.max(axis=(2, 3))
-        if (low < 0).any() or (high > [rows - 1, cols - 1]).any():
-            r, c = places[:, 0], places[:, 1]
-            top[(r < 0) | (r > rows - 1) | (c < 0) | (c > cols - 1)] = cval
-    return top
+
+def _between(a: np.ndarray, b: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """a + (b - a) * fraction, in the memory of a; b is spoilt."""
+    b -= a
+    b *= fraction
+    a += b
+    return a
+
+
+def _outside(places: np.ndarray, rows: int, cols: int) -> np.ndarray | None:
+    """Which places, (batch, 2, rows, cols), are not in the image; None if all are."""
+    low, high = places.min(axis=(2, 3)), places.max(axis=(2, 3))
+    if (low >= 0).all() and (high <= [rows - 1, cols - 1]).all():
+        return None
+    r, c = places[:, 0], places[:, 1]
+    return (r < 0) | (r > rows - 1) | (c < 0) | (c > cols - 1)
 
 
 def _neighbours(place: np.ndarray, size: int, fill_mode: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -95,15 +114,15 @@ def _neighbours(place: np.ndarray, size: int, fill_mode: str) -> tuple[np.ndarra
         period = max(size - 1, 1)
         place = np.where(place < 0, period - np.mod(-place, period), place)
         place = np.where(place > size - 1, np.mod(place, period), place) if size > 1 else np.zeros_like(place)
-    elif fill_mode != "reflect":
-        place = np.clip(place, 0, size - 1)
-    below = np.floor(place)
-    first = below.astype("int64")
-    fraction = place - below
-    if fill_mode == "reflect":
-        first, second = first % (2 * size), (first + 1) % (2 * size)
-        return np.minimum(first, 2 * size - 1 - first), np.minimum(second, 2 * size - 1 - second), fraction
-    return first, np.minimum(first + 1, size - 1), fraction
+    elif fill_mode == "reflect":
+        below = np.floor(place)
+        first = below.astype("int64") % (2 * size)
+        second = (first + 1) % (2 * size)
+        return np.minimum(first, 2 * size - 1 - first), np.minimum(second, 2 * size - 1 - second), place - below
+    else:
+        place = place.clip(0, size - 1)
+    first = place.astype("int64")  # place >= 0: this is its floor
+    return first, np.minimum(first + 1, size - 1), place - first
 
 
 def _as_image(x: Any, row_axis: int, col_axis: int, channel_axis: int) -> np.ndarray:

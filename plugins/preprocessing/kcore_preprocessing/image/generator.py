@@ -9,15 +9,11 @@ import numpy as np
 
 from kcore import backend as K
 from kcore.errors import ArgumentError, DataError, ShapeError, warn
-from kcore_preprocessing.image import affine
+from kcore_preprocessing.image import affine, transforms
 from kcore_preprocessing.image.directory import DirectoryIterator
 from kcore_preprocessing.image.files import channel_axis
 from kcore_preprocessing.image.iterators import NumpyArrayIterator, as_images, check_channels, drawing_from
-
-_PARAMETERS = (
-    *("theta", "tx", "ty", "shear", "zx", "zy"),
-    *("flip_horizontal", "flip_vertical", "channel_shift_intensity", "brightness"),
-)
+from kcore_preprocessing.image.transforms import Choice, Uniform
 
 
 class ImageDataGenerator:
@@ -268,7 +264,8 @@ class ImageDataGenerator:
         """
         if np.shape(img_shape) != (3,):
             raise ShapeError(f"img_shape is {img_shape!r}; expected three sizes, those of one image")
-        return self._draw(tuple(img_shape), _random(seed))
+        drawn = self._draw(tuple(img_shape), _random(seed), 1)
+        return transforms.NEUTRAL | {name: values[0].item() for name, values in drawn.items()}
 
     def apply_transform(self, x: Any, transform_parameters: dict[str, Any]) -> np.ndarray:
         """One image transformed.
@@ -281,11 +278,12 @@ class ImageDataGenerator:
         x = np.asarray(x)
         if x.ndim != 3:
             raise ShapeError(f"x has the shape {x.shape}; expected one image, with 3 axes", shapes=(x.shape,))
-        unknown = sorted(set(transform_parameters) - set(_PARAMETERS))
+        unknown = sorted(set(transform_parameters) - set(transforms.NEUTRAL))
         if unknown:
-            raise ArgumentError(f"transform_parameters has {unknown}; expected any of {', '.join(_PARAMETERS)}")
+            raise ArgumentError(f"transform_parameters has {unknown}; expected any of {', '.join(transforms.NEUTRAL)}")
         x = x if np.issubdtype(x.dtype, np.floating) else x.astype(K.floatx())
-        return self._apply(x[None], [transform_parameters])[0]
+        given = {name: np.array([value]) for name, value in transform_parameters.items() if value is not None}
+        return self._apply(x[None], given)[0]
 
     def random_transform(self, x: Any, seed: int | None = None) -> np.ndarray:
         """One image, transformed at random."""
@@ -309,41 +307,34 @@ class ImageDataGenerator:
             return np.stack([self.standardize(self.random_transform(image)) for image in images])
 
     def _transformed(self, images: np.ndarray, random: Any) -> np.ndarray:
-        return self._apply(images, [self._draw(images.shape[1:], random) for _ in images])
+        return self._apply(images, self._draw(images.shape[1:], random, len(images)))
 
-    def _draw(self, shape: tuple[int, ...], random: Any) -> dict[str, Any]:
-        """The order of the draws is that of Keras, so that a seed means the same there and here."""
+    def _draw(self, shape: tuple[int, ...], random: Any, count: int) -> dict[str, np.ndarray]:
+        """Parameters of the transforms of `count` images: see `transforms`."""
         rows, cols = (shape[i] for i in range(3) if i != self.channel_axis - 1)
-        theta = random.uniform(-self.rotation_range, self.rotation_range) if self.rotation_range else 0
-        tx = _draw_shift(self.height_shift_range, rows, random)
-        ty = _draw_shift(self.width_shift_range, cols, random)
-        shear = np.rad2deg(random.uniform(-self.shear_range, self.shear_range)) if self.shear_range else 0
-        zx, zy = (1, 1) if self.zoom_range == (1, 1) else random.uniform(*self.zoom_range, 2)
-        horizontal = bool((random.random_sample() < 0.5) * self.horizontal_flip)
-        vertical = bool((random.random_sample() < 0.5) * self.vertical_flip)
-        c = self.channel_shift_range
-        return {
-            **{"theta": theta, "tx": tx, "ty": ty, "shear": shear, "zx": zx, "zy": zy},
-            **{"flip_horizontal": horizontal, "flip_vertical": vertical},
-            "channel_shift_intensity": random.uniform(-c, c) if c else None,
-            "brightness": None if self.brightness_range is None else random.uniform(*self.brightness_range),
+        zoom = None if self.zoom_range == (1, 1) else Uniform(*self.zoom_range)
+        ranges = {
+            "theta": _around_0(self.rotation_range),
+            "tx": _shifts(self.height_shift_range),
+            "ty": _shifts(self.width_shift_range),
+            "shear": _around_0(self.shear_range),
+            **{"zx": zoom, "zy": zoom},
+            **{"flip_horizontal": Uniform(0, 1), "flip_vertical": Uniform(0, 1)},
+            "channel_shift_intensity": _around_0(self.channel_shift_range),
+            "brightness": None if self.brightness_range is None else Uniform(*self.brightness_range),
         }
+        drawn = transforms.draw(ranges, random, count)
+        for name, given, size in (("tx", self.height_shift_range, rows), ("ty", self.width_shift_range, cols)):
+            if name in drawn and np.max(given) < 1:
+                drawn[name] = drawn[name] * size
+        if "shear" in drawn:
+            drawn["shear"] = np.rad2deg(drawn["shear"])
+        for name, wanted in (("flip_horizontal", self.horizontal_flip), ("flip_vertical", self.vertical_flip)):
+            drawn[name] = (drawn[name] < 0.5) & bool(wanted)
+        return drawn
 
-    def _apply(self, images: np.ndarray, parameters: list[dict[str, Any]]) -> np.ndarray:
-        x = np.moveaxis(images, self.channel_axis, 3)
-        chosen = [{name: p[name] for name in _PARAMETERS[:6] if name in p} for p in parameters]
-        m = np.array([affine.centered(affine.matrix(**c), *x.shape[1:3]) for c in chosen]).reshape(-1, 3, 3)
-        moved = (m != np.eye(3)).any()
-        x = affine.warp(x, m, self.fill_mode, self.cval) if moved else x.copy()
-        for i, p in enumerate(parameters):
-            if p.get("channel_shift_intensity") is not None:
-                x[i] = affine.shift_channels(x[i], p["channel_shift_intensity"])
-            if p.get("flip_horizontal"):
-                x[i] = x[i, :, ::-1].copy()
-            if p.get("flip_vertical"):
-                x[i] = x[i, ::-1].copy()
-            if p.get("brightness") is not None:
-                x[i] = affine.brighten(x[i], p["brightness"])
+    def _apply(self, images: np.ndarray, parameters: dict[str, np.ndarray]) -> np.ndarray:
+        x = transforms.apply(np.moveaxis(images, self.channel_axis, 3), parameters, self.fill_mode, self.cval)
         return np.ascontiguousarray(np.moveaxis(x, 3, self.channel_axis))
 
     def _preprocessed(self, image: np.ndarray) -> np.ndarray:
@@ -370,16 +361,14 @@ def _random(seed: int | None) -> Any:
     return np.random if seed is None else np.random.RandomState(seed)
 
 
-def _draw_shift(given: Any, size: int, random: Any) -> float:
+def _around_0(limit: float) -> Uniform | None:
+    return Uniform(-limit, limit) if limit else None
+
+
+def _shifts(given: Any) -> Uniform | Choice | None:
     if np.ndim(given) or isinstance(given, int | np.integer):
-        if not np.any(given):
-            return 0
-        shift = random.choice(given) * random.choice([-1, 1])
-    elif given:
-        shift = random.uniform(-given, given)
-    else:
-        return 0
-    return shift * size if np.max(given) < 1 else shift
+        return Choice(given) if np.any(given) else None
+    return _around_0(given)
 
 
 def _range(name: str, given: Any, scalar: bool = False) -> tuple[float, float]:

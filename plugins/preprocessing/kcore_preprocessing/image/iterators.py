@@ -211,7 +211,7 @@ class NumpyArrayIterator(Iterator):
         super().__init__(len(self.x), batch_size, shuffle, seed)
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: np.random.RandomState) -> Any:
-        images = self.x[index_array].astype(K.floatx())
+        images = self.x[index_array].astype(K.floatx(), copy=False)
         batch = self.image_data_generator._augmented(images, random)
         if self.save_to_dir:
             save_batch(batch, index_array, self.save_to_dir, self.save_prefix, self.data_format, self.save_format)
