@@ -6,9 +6,9 @@ One thread; the best of five rounds of 2,048 images, in batches of 32, counts.
 
     python benchmarks/augmentation.py --training
 
-While a small CNN trains on these batches under `fit_generator`: images that the model trained on a second, and images
-that a worker made in a second of its own work (the cores are shared with the training); the best of five epochs of 2,048
-images. The tables are in augmentation.md.
+While a small CNN trains on these batches under `fit_generator`: images that the model trained on a second, and
+images that a worker made in a second of its own work (the cores are shared with the training); the best of five epochs
+of 2,048 images. The tables are in augmentation.md.
 """
 
 from __future__ import annotations
