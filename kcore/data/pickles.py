@@ -12,7 +12,7 @@ import os
 import pickle
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -82,19 +82,25 @@ def load_pickle(path: str | os.PathLike[str], encoding: str = "bytes") -> Any:
             raise unreadable(path, error) from error
 
 
-def load_npz(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dict[str, np.ndarray]:
+#: The sizes of an array: numbers, None for any, or a word: the same word is the same size wherever it stands.
+Sizes = tuple[int | str | None, ...]
+
+
+def load_npz(path: str | os.PathLike[str], names: Sequence[str] | Mapping[str, Sizes] = ()) -> dict[str, np.ndarray]:
     """The arrays of an .npz file; arrays of Python objects may hold lists, numbers, strings and arrays.
 
     Args:
         path: the file.
-        names: arrays that it must have; the others are not read. None given: all are read.
+        names: arrays that it must have; the others are not read. None given: all are read. A mapping says their sizes
+            too: `{"x": ("samples", 28, 28), "y": ("samples",)}`.
 
     Returns:
         Each array by its name.
 
     Raises:
         FileNotFoundError, OSError: it cannot be opened.
-        DataError (a ValueError): it is damaged, lacks an array, or names anything that is not data.
+        DataError (a ValueError): it is damaged, lacks an array, has one of other sizes, or names anything that is not
+            data.
     """
     with open(path, "rb") as opened:
         try:
@@ -103,11 +109,27 @@ def load_npz(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dict[st
                 missing = [name for name in names if name not in there]
                 if missing:
                     raise DataError(f"{os.fspath(path)} has the arrays {there}, not {missing}: is it another file?")
-                return {name: _array(archive, f"{name}.npy") for name in names or there}
+                arrays = {name: _array(archive, f"{name}.npy") for name in names or there}
         except DataError:
             raise
         except _DAMAGE as error:
             raise unreadable(path, error) from error
+    if isinstance(names, Mapping):
+        _check_sizes(path, arrays, names)
+    return arrays
+
+
+def _check_sizes(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], expected: Mapping[str, Sizes]) -> None:
+    known: dict[str, int] = {}
+    for name, sizes in expected.items():
+        shape = arrays[name].shape
+        wanted = tuple(known.setdefault(size, n) if isinstance(size, str) else size for size, n in zip(sizes, shape))
+        if len(shape) != len(sizes) or any(w not in (None, n) for w, n in zip(wanted, shape)):
+            raise DataError(
+                f"{os.fspath(path)}: the array {name!r} has the shape {shape}; expected {sizes}"
+                + (f" with {known}" if known else "")
+                + ". Is it another file?"
+            )
 
 
 def unreadable(path: str | os.PathLike[str], reason: Any) -> DataError:

@@ -8,7 +8,7 @@ from kcore import config
 from kcore.data.archives import extract as extract_archive
 from kcore.data.download import download, validate_file
 from kcore.engine.progbar import Progbar
-from kcore.errors import ArchiveError, DownloadError
+from kcore.errors import ArchiveError, ArgumentError, DownloadError
 
 
 def get_file(
@@ -46,6 +46,7 @@ def get_file(
         The path.
 
     Raises:
+        ArgumentError (a TypeError): fname is no name, or that of a folder.
         DownloadError (an OSError): the file cannot be fetched, or is not the expected one; the message says where
             to put it by hand.
         ArchiveError (a ValueError): it cannot be unpacked safely.
@@ -93,7 +94,11 @@ def cached_file(
             file to put where.
         ArchiveError (a ValueError): it cannot be unpacked safely.
     """
+    if not isinstance(fname, str | os.PathLike):
+        raise ArgumentError(f"path is {fname!r}; expected the name of a file in the cache, or an absolute path")
     path = os.path.join(_cache_folder(None), cache_subdir, os.fspath(fname))
+    if os.path.isdir(path) and not untar:
+        raise ArgumentError(f"{path} is a folder; expected a file")
     if os.path.exists(path):
         return path
     fetched = path + ".tar.gz" if untar else path

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 import warnings
 
 import numpy as np
@@ -39,6 +41,26 @@ def test_damaged_pictures(folder):
         next(G.flow_from_directory(folder, shuffle=False))
     with pytest.raises(FileNotFoundError, match=r"none\.png"):
         image.load_img(folder / "none.png")
+
+
+def test_without_pillow(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for call in (
+        lambda: image.load_img(folder / "cats" / "1.png"),
+        lambda: image.array_to_img(X[0]),
+        lambda: image.save_img(folder / "new.png", X[0]),
+        lambda: next(G.flow_from_directory(folder)),
+    ):
+        with pytest.raises(ImportError, match="needs the package Pillow: pip install pillow"):
+            call()
+    assert next(G.flow(X)).shape == X.shape
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="the administrator may read every file")
+def test_a_file_that_must_not_be_read(folder):
+    (folder / "cats" / "1.png").chmod(0)
+    with pytest.raises(DataError, match=r"1\.png cannot be read as a picture \(.*Permission denied"):
+        image.load_img(folder / "cats" / "1.png")
 
 
 def written(file_format):

@@ -35,12 +35,12 @@ def load_data(path: str = "boston_housing.npz", test_split: float = 0.2, seed: i
         DataError (a ValueError): `test_split` is not in that range, or the file is damaged.
         DownloadError (an OSError): the file cannot be fetched; the message says what to put where.
     """
-    if not 0 <= test_split < 1:
+    if not isinstance(test_split, int | float) or not 0 <= test_split < 1:
         raise DataError(
             f"test_split is {test_split!r}, expected a share of the samples from 0 to below 1, such as 0.2",
             argument="test_split",
         )
-    data = load_npz(cached_file(path, ORIGIN, FILE_HASH), ("x", "y"))
+    data = load_npz(cached_file(path, ORIGIN, FILE_HASH), {"x": ("samples", 13), "y": ("samples",)})
     # Draws as the original does, so that published results hold for the same districts.
     order = np.arange(len(data["x"]))
     np.random.RandomState(seed).shuffle(order)

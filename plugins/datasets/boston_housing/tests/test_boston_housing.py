@@ -54,3 +54,12 @@ def test_another_file(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(DataError, match=r"has the arrays \['a'\], not \['x', 'y'\]"):
         boston_housing.load_data(str(tmp_path / "other.npz"))
+
+
+def test_arrays_of_other_sizes(tmp_path):
+    for x, y in ((np.zeros((4, 3)), np.zeros(4)), (np.zeros((4, 13)), np.zeros(3)), (np.zeros(4), np.zeros(4))):
+        np.savez(tmp_path / "other.npz", x=x, y=y)
+        with pytest.raises(DataError, match="the array '[xy]' has the shape .*Is it another file"):
+            boston_housing.load_data(str(tmp_path / "other.npz"))
+    with pytest.raises(DataError, match="test_split is 'half', expected a share"):
+        boston_housing.load_data(test_split="half")

@@ -58,7 +58,8 @@ def load_data(
         DownloadError (an OSError): the file cannot be fetched; the message says what to put where.
     """
     selection = WordSelection(num_words_from(num_words, kwargs), skip_top, maxlen, start_char, oov_char, index_from)
-    data = load_npz(cached_file(path, ORIGIN, FILE_HASH), ("x_train", "y_train", "x_test", "y_test"))
+    sizes = {"x_train": ("train",), "y_train": ("train",), "x_test": ("test",), "y_test": ("test",)}
+    data = load_npz(cached_file(path, ORIGIN, FILE_HASH), sizes)
     generator = np.random.RandomState(seed)
     x_train, y_train = shuffled(generator, data["x_train"], data["y_train"])
     x_test, y_test = shuffled(generator, data["x_test"], data["y_test"])

@@ -17,6 +17,13 @@ ORIGIN = "https://s3.amazonaws.com/img-datasets/mnist.npz"
 #: md5 of the published file, as Keras 2.1 states it. A file of the same arrays may be compressed otherwise.
 FILE_HASH: str | None = "8a61469f7ea1b51cbae51d4f78837e45"
 
+ARRAYS: dict[str, tuple[int | str, ...]] = {
+    "x_train": ("train", 28, 28),
+    "y_train": ("train",),
+    "x_test": ("test", 28, 28),
+    "y_test": ("test",),
+}
+
 
 def load_data(path: str = "mnist.npz") -> tuple[Arrays, Arrays]:
     """The digits, fetched if they are not in the cache.
@@ -32,5 +39,5 @@ def load_data(path: str = "mnist.npz") -> tuple[Arrays, Arrays]:
         DownloadError (an OSError): the file cannot be fetched; the message says what to put where.
         DataError (a ValueError): the file there is damaged, or another one.
     """
-    data = load_npz(cached_file(path, ORIGIN, FILE_HASH), ("x_train", "y_train", "x_test", "y_test"))
+    data = load_npz(cached_file(path, ORIGIN, FILE_HASH), ARRAYS)
     return (data["x_train"], data["y_train"]), (data["x_test"], data["y_test"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kcore_datasets_mnist as mnist
-from kcore.errors import DataError, DownloadError
+from kcore.errors import ArgumentError, DataError, DownloadError
 from kcore.testing import serve
 
 DRAWS = np.random.RandomState(0)
@@ -67,3 +67,25 @@ def test_absolute_path_and_damage(tmp_path):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match="there.npz cannot be read.*Delete it"):
         mnist.load_data(str(path))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"y_train": ARRAYS["y_train"][:4]}, r"'y_train' has the shape \(4,\); expected \('train',\) with .*6"),
+        ({"x_test": np.zeros((3, 784))}, r"'x_test' has the shape \(3, 784\); expected \('test', 28, 28\)"),
+        ({"x_train": np.zeros((6, 28, 28, 1))}, r"'x_train' has the shape .*Is it another file"),
+    ],
+)
+def test_arrays_of_other_sizes(changed, message, tmp_path):
+    np.savez(tmp_path / "other.npz", **{**ARRAYS, **changed})
+    with pytest.raises(DataError, match=message):
+        mnist.load_data(str(tmp_path / "other.npz"))
+
+
+def test_paths_that_are_none(tmp_path):
+    with pytest.raises(ArgumentError, match="is a folder; expected a file"):
+        mnist.load_data(str(tmp_path))
+    for path in (None, 3):
+        with pytest.raises(ArgumentError, match=f"path is {path}; expected the name of a file in the cache, or an abs"):
+            mnist.load_data(path)

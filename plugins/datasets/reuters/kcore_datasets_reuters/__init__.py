@@ -57,13 +57,13 @@ def load_data(
             damaged.
         DownloadError (an OSError): the file cannot be fetched; the message says what to put where.
     """
-    if not 0 <= test_split <= 1:
+    if not isinstance(test_split, int | float) or not 0 <= test_split <= 1:
         raise DataError(
             f"test_split is {test_split!r}, expected a share of the texts from 0 to 1, such as 0.2",
             argument="test_split",
         )
     selection = WordSelection(num_words_from(num_words, kwargs), skip_top, maxlen, start_char, oov_char, index_from)
-    data = load_npz(cached_file(path, ORIGIN, FILE_HASH), ("x", "y"))
+    data = load_npz(cached_file(path, ORIGIN, FILE_HASH), {"x": ("samples",), "y": ("samples",)})
     x, y = shuffled(np.random.RandomState(seed), data["x"], data["y"])
     marked, y = selection.shorter(selection.marked(x), y)
     texts = selection.chosen(marked)

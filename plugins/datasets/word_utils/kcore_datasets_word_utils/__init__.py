@@ -41,11 +41,30 @@ class WordSelection:
     oov_char: int | None = 2
     index_from: int = 3
 
+    def __post_init__(self) -> None:
+        for name in ("num_words", "skip_top", "maxlen", "start_char", "oov_char", "index_from"):
+            value = getattr(self, name)
+            mark, needed = name.endswith("_char"), name == "skip_top"
+            if value is None and not needed:
+                continue
+            if not isinstance(value, int | np.integer) or (value < 0 and not mark):
+                raise ArgumentError(
+                    f"{name} is {value!r}; expected a whole number{'' if mark else ' of at least 0'}"
+                    + ("" if needed else ", or None")
+                )
+
     def marked(self, texts: Iterable[Sequence[int]]) -> Texts:
-        """The texts with their beginnings marked and their numbers shifted."""
+        """The texts with their beginnings marked and their numbers shifted.
+
+        Raises:
+            DataError (a ValueError): a text is no list of numbers.
+        """
         first = [] if self.start_char is None else [self.start_char]
         shift = self.index_from or 0
-        return [first + [word + shift for word in text] for text in texts]
+        try:
+            return [first + [word + shift for word in text] for text in texts]
+        except TypeError as error:
+            raise DataError(f"a text is no list of word numbers ({error}): is the file another one?") from error
 
     def shorter(self, texts: Texts, classes: np.ndarray) -> tuple[Texts, np.ndarray]:
         """The texts shorter than `maxlen`, with their classes."""
@@ -60,6 +79,8 @@ class WordSelection:
         Raises:
             DataError (a ValueError): no text is left.
         """
+        if not texts and not self.maxlen:
+            raise DataError("the file has no texts: is it another one?")
         if not texts:
             raise DataError(
                 f"maxlen is {self.maxlen!r}, and every text is at least as long: take a larger one", argument="maxlen"

@@ -96,7 +96,33 @@ class WordDataSetTests:
         shutil.copy(served / name, target)  # as the message says
         load()
 
+    def test_files_of_another_kind(self, tmp_path: Path) -> None:
+        with np.load(self.golden / self.file_name, allow_pickle=True) as file:
+            arrays = dict(file)
+        texts, labels = (next(name for name in arrays if name.startswith(start)) for start in "xy")
+        strings = np.array([["a", 1]] * len(arrays[texts]), object)
+        for changed, message in (
+            ({texts: np.zeros((len(arrays[texts]), 7))}, "the array 'x.*' has the shape .*another file"),
+            ({labels: arrays[labels][:-1]}, "the array 'y.*' has the shape .*another file"),
+            ({texts: np.arange(len(arrays[texts]))}, "a text is no list of word numbers"),
+            ({texts: np.array([*map(list, strings), None], object)[:-1]}, "a text is no list of word numbers"),
+            ({name: value[:0] for name, value in arrays.items()}, "the file has no texts"),
+        ):
+            np.savez(tmp_path / "other.npz", **{**arrays, **changed})
+            with pytest.raises(DataError, match=message):
+                self.module.load_data(path=str(tmp_path / "other.npz"))
+        with pytest.raises(ArgumentError, match="is a folder; expected a file"):
+            self.module.load_data(path=str(tmp_path))
+        with pytest.raises(ArgumentError, match="path is None; expected the name of a file"):
+            self.module.get_word_index(None)
+
     def test_wrong_arguments(self) -> None:
+        for name in ("num_words", "skip_top", "maxlen", "index_from"):
+            for value in (-1, "ten", 0.5):
+                with pytest.raises(ArgumentError, match=f"{name} is {value!r}; expected a whole number of at least 0"):
+                    self.module.load_data(**{name: value})
+        with pytest.raises(ArgumentError, match="start_char is 'a'; expected a whole number, or None"):
+            self.module.load_data(start_char="a")
         with pytest.raises(ArgumentError, match="no argument 'num_word'"):
             self.module.load_data(num_word=10)
         with pytest.raises(DataError, match="maxlen is 1"):

@@ -37,6 +37,18 @@ def check_size(target_size: Any) -> tuple[int, int]:
     return int(target_size[0]), int(target_size[1])
 
 
+def _pillow() -> Any:
+    """Pillow's module `Image`, imported when a picture is first read or written."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError(
+            "Reading and writing pictures needs the package Pillow: pip install pillow. Arrays of images "
+            "(ImageDataGenerator.flow) need nothing"
+        ) from None
+    return Image
+
+
 def to_bytes(x: np.ndarray) -> np.ndarray:
     """Shifted and scaled so that the smallest value is 0 and the largest 255; a constant image is 0."""
     x = x - x.min()
@@ -55,8 +67,7 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True) -> 
     Raises:
         ShapeError: not one image, or another number of channels.
     """
-    from PIL import Image
-
+    Image = _pillow()
     x = np.asarray(x, dtype=K.floatx())
     if x.ndim != 3:
         raise ShapeError(f"x has the shape {x.shape}; expected one image, with 3 axes", shapes=(x.shape,))
@@ -110,8 +121,7 @@ def load_img(
         DataError: the file is no picture, or is damaged.
         ArgumentError: an unknown interpolation.
     """
-    from PIL import Image
-
+    Image = _pillow()
     check_interpolation(interpolation)
     size = None if target_size is None else check_size(target_size)
     try:
