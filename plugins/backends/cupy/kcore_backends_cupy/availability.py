@@ -6,10 +6,12 @@ import ctypes
 import importlib.metadata
 import importlib.util
 import os
+import platform
 import sys
 from typing import Any
 
 EMULATE = "KCORE_CUPY_EMULATE"
+OLDEST = 14  # of CuPy
 LIBRARIES = "KCORE_CUPY_LIBRARIES"
 
 
@@ -60,10 +62,7 @@ def problem(
         devices: counts the GPUs; asked last, since it starts CUDA.
     """
     if driver is None:
-        return (
-            "no NVIDIA driver was found (libcuda.so.1): install the driver of the GPU; in a container, pass the GPU "
-            "through (docker run --gpus all). On a machine without a GPU use KCORE_BACKEND=numpy"
-        )
+        return f"no NVIDIA driver was found (libcuda.so.1): {_how_to_get_a_driver()}. {_WITHOUT}"
     shown = f"{driver[0]}.{driver[1]}"
     extra = "cuda13" if driver[0] >= 13 else "cuda12"
     if driver[0] < 12:
@@ -80,17 +79,49 @@ def problem(
             f"cupy-cuda13x is installed, but the driver supports CUDA {shown} only: "
             'pip uninstall -y cupy-cuda13x, then pip install "kcore[cuda12]"; or update the driver'
         )
-    if "cupy-cuda11x" in wheels:
-        return f'cupy-cuda11x is too old: pip uninstall -y cupy-cuda11x, then pip install "kcore[{extra}]"'
+    for name, version in wheels.items():
+        major = version.split(".")[0]
+        if name == "cupy-cuda11x" or (major.isdigit() and int(major) < OLDEST):
+            return (
+                f"{name} {version} is too old, kcore needs CuPy {OLDEST} for CUDA 12 or later: "
+                f'pip uninstall -y {name}, then pip install "kcore[{extra}]"'
+            )
     try:
         count = devices() if devices is not None else 1
     except Exception as error:  # whatever the driver answers is what the user needs to read
-        return f"CUDA does not start: {error}. `nvidia-smi` shows whether the driver works"
+        if "nvrtc" in str(error).lower():
+            return (
+                "CuPy finds no compiler for its kernels (NVRTC), which comes with CUDA's toolkit: "
+                f'pip install "kcore[{extra}]" brings it ({type(error).__name__}: {str(error).splitlines()[0]})'
+            )
+        return f"CUDA does not start: {error}. `nvidia-smi` shows whether the driver works{_in_a_container()}"
     if not count:
         hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
-        why = f" (CUDA_VISIBLE_DEVICES is {hidden!r})" if hidden is not None else ""
-        return f"the NVIDIA driver sees no GPU{why}"
+        why = f" (CUDA_VISIBLE_DEVICES is {hidden!r})" if hidden is not None else _in_a_container()
+        return f"the NVIDIA driver sees no GPU{why}. {_WITHOUT}"
     return None
+
+
+_WITHOUT = "On a machine without a GPU use KCORE_BACKEND=numpy"
+
+
+def _how_to_get_a_driver() -> str:
+    if "microsoft" in platform.release().lower():
+        return (
+            "in WSL it comes from Windows: install NVIDIA's driver there, none in WSL, and see that "
+            "LD_LIBRARY_PATH has /usr/lib/wsl/lib"
+        )
+    if _contained():
+        return "the container has to be started with the GPU (docker run --gpus all), which brings the host's driver"
+    return "install the driver of the GPU; in a container, pass the GPU through (docker run --gpus all)"
+
+
+def _in_a_container() -> str:
+    return "; was the container started with the GPU (docker run --gpus all)?" if _contained() else ""
+
+
+def _contained() -> bool:
+    return any(os.path.exists(path) for path in ("/.dockerenv", "/run/.containerenv"))
 
 
 def here() -> str | None:
@@ -105,4 +136,5 @@ def here() -> str | None:
 def _count() -> int:
     import cupy
 
+    cupy.cuda.nvrtc.getVersion()  # loads the library, which is not part of CuPy
     return int(cupy.cuda.runtime.getDeviceCount())

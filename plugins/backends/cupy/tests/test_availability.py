@@ -20,13 +20,94 @@ GOOD = {"cupy-cuda12x": "14.2.0"}
         ((13, 0), {}, False, r'CUDA 13.0: pip install "kcore\[cuda13\]"'),
         ((12, 4), {"cupy-cuda13x": "14.2.0"}, True, r"driver supports CUDA 12.4 only.*kcore\[cuda12\]"),
         ((13, 0), {**GOOD, "cupy-cuda13x": "14.2.0"}, True, "several distributions of CuPy.*break each other"),
-        ((13, 0), {"cupy-cuda11x": "13.0"}, True, "too old"),
+        ((13, 0), {"cupy-cuda11x": "13.0"}, True, r"cupy-cuda11x 13.0 is too old, .*kcore\[cuda13\]"),
+        ((12, 8), {"cupy-cuda12x": "13.6.0"}, True, r"cupy-cuda12x 13.6.0 is too old, kcore needs CuPy 14.*cuda12"),
+        ((12, 8), {"cupy": "9.0"}, True, "pip uninstall -y cupy, then"),
     ],
 )
 def test_what_is_wrong(driver, wheels, importable, words):
     import re
 
     assert re.search(words, availability.problem(driver, wheels, importable) or "")
+
+
+def test_a_wheel_for_an_older_cuda_runs_on_a_newer_driver():
+    assert availability.problem((13, 1), GOOD, True, lambda: 1) is None
+
+
+@pytest.mark.parametrize(
+    ("release", "contained", "words"),
+    [
+        ("5.15.0-microsoft-standard-WSL2", False, "in WSL it comes from Windows.*none in WSL.*/usr/lib/wsl/lib"),
+        ("6.1.0", True, r"the container has to be started with the GPU \(docker run --gpus all\)"),
+        ("6.1.0", False, "install the driver of the GPU; in a container"),
+    ],
+)
+def test_a_missing_driver_where_it_would_come_from(monkeypatch, release, contained, words):
+    import re
+
+    monkeypatch.setattr("platform.release", lambda: release)
+    monkeypatch.setattr(availability, "_contained", lambda: contained)
+    found = availability.problem(None, {}, False)
+    assert re.search(words, found)
+    assert found.endswith("use KCORE_BACKEND=numpy")
+
+
+@pytest.mark.parametrize(("contained", "asked"), [(True, True), (False, False)])
+def test_a_driver_without_a_gpu(monkeypatch, contained, asked):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(availability, "_contained", lambda: contained)
+    found = availability.problem((13, 0), GOOD, True, lambda: 0)
+    assert found.startswith("the NVIDIA driver sees no GPU")
+    assert ("was the container started with the GPU" in found) is asked
+
+
+def test_a_missing_compiler_for_kernels():
+    def count():
+        raise RuntimeError('Failure finding "libnvrtc.so.13 or libnvrtc.so.12": No such file')
+
+    found = availability.problem((12, 9), GOOD, True, count)
+    assert found.startswith("CuPy finds no compiler for its kernels (NVRTC)")
+    assert 'pip install "kcore[cuda12]" brings it (RuntimeError: Failure finding' in found
+
+
+class _Driver:
+    """As much of libcuda as tells its version, or an error."""
+
+    def __init__(self, version, status=0):
+        self._version, self._status = version, status
+
+    def cuDriverGetVersion(self, pointer):
+        pointer._obj.value = self._version
+        return self._status
+
+
+@pytest.mark.parametrize(
+    ("library", "found"),
+    [(_Driver(12040), (12, 4)), (_Driver(13010), (13, 1)), (_Driver(0, 34), None), (OSError("no libcuda.so.1"), None)],
+)
+def test_the_version_of_the_driver(monkeypatch, library, found):
+    """34 is what the stub of the toolkit answers."""
+
+    def load(name):
+        if isinstance(library, OSError):
+            raise library
+        return library
+
+    monkeypatch.setattr(availability.ctypes, "CDLL", load)
+    assert availability.driver_cuda() == found
+
+
+def test_the_installed_distributions(monkeypatch):
+    installed = {"cupy-cuda12x": "14.2.0", "cupy": "14.1.0"}
+
+    def version(name):
+        if name not in installed:
+            raise availability.importlib.metadata.PackageNotFoundError(name)
+        return installed[name]
+
+    monkeypatch.setattr(availability.importlib.metadata, "version", version)
+    assert availability.cupy_wheels() == installed
 
 
 def test_no_gpu_is_visible(monkeypatch):
