@@ -285,7 +285,8 @@ def _peer(name: str, given: str | None) -> tuple[str | None, str]:
 def install(wanted_extra: str) -> None:
     """CuPy into this environment, the peers into environments of their own."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation"]
-    subprocess.run([*pip, "-e", f"{PLUGIN}[{wanted_extra},test]"], cwd=ROOT, check=True)
+    extras = f"{wanted_extra},{wanted_extra.replace('cuda', 'cudnn-cu')},test"
+    subprocess.run([*pip, "-e", f"{PLUGIN}[{extras}]"], cwd=ROOT, check=True)
     for name, packages in {"torch": ["torch", "numpy"], "jax": [f"jax[{wanted_extra}]", "optax"]}.items():
         if _peer(name, None)[0] is None:
             folder = ROOT / ".venv" / f"peer-{name}"
