@@ -49,7 +49,7 @@ def evaluate(
 def run_node(node: Node, ins: Sequence[Any], device: Device, phase: bool = False) -> Sequence[Any]:
     """The outputs of one node on arrays."""
     if node.op.name == "variable":
-        return [node.attrs["state"].array]
+        return [device.asarray(node.attrs["state"].array)]
     ctx = BindContext(device)
     op, attrs = node.op, node.attrs
     try:

@@ -79,6 +79,7 @@ def test_gradients_run_where_their_operations_do(three):
     products = [i.on for i in _plan(step, (5, 3)).instructions if i.name == "matmul"]
     assert products == [1] * len(products) and len(products) >= 4
     weights = [K.get_value(p) for p in (w, v)]
+    np.testing.assert_array_equal(K.eval(v * 2), 2 * weights[1])  # node by node, without a plan
     a, b = np.random.RandomState(0).rand(3, 2), np.random.RandomState(1).rand(2, 2)
     for wanted in losses:
         h = np.tanh(given @ a)
