@@ -26,6 +26,7 @@ import numpy as np
 
 from kcore.runtime import parallel
 from kcore.runtime.numpy_kernels import winograd
+from kcore.runtime.numpy_kernels.products import bind_product
 from kcore.runtime.numpy_kernels.table import numpy_kernel
 from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
 from kcore.runtime.windows import Phase, Window, attrs_window, expand, expand_kernel, input_phases
@@ -227,6 +228,17 @@ def _gather(ctx: Any, x: np.ndarray, matrix: np.ndarray, y: np.ndarray, window: 
     blocks = cut(y.shape, _positions(window.taps * x.shape[-1] * x.itemsize, y))
     patches = _patches(ctx, x, window, y.shape[:4], blocks)
     rows = _Rows(ctx, y, blocks)
+    if len(blocks) == 1:  # a small image: the threads share the product of one block
+        product = bind_product(patches.matrix(0, 0), matrix, rows.matrices[0][0])
+
+        def run_block() -> None:
+            prepare()
+            patches.begin()
+            patches.matrix(0, 0)
+            product()
+            rows.store(0, 0)
+
+        return run_block
 
     def body(worker: int, index: int) -> None:
         np.dot(patches.matrix(worker, index), matrix, out=rows.matrices[worker][index])
