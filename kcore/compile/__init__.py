@@ -1,9 +1,9 @@
 """From a graph to a plan for concrete shapes: specialize, let plugins rewrite, fuse, give memory."""
 
 from kcore.compile.build import compile_plan
-from kcore.compile.fold import fold_scales
+from kcore.compile.fold import fold_channels
 from kcore.compile.passes import apply_passes
 from kcore.compile.plan import Instruction, Place, Plan
 from kcore.compile.specialize import Graph, specialize
 
-__all__ = ["Graph", "Instruction", "Place", "Plan", "apply_passes", "compile_plan", "fold_scales", "specialize"]
+__all__ = ["Graph", "Instruction", "Place", "Plan", "apply_passes", "compile_plan", "fold_channels", "specialize"]

@@ -1,9 +1,13 @@
-"""Scales folded into the kernels of convolutions: a rewrite of the graph, before operations are grouped.
+"""Rewrites of what follows a convolution, before operations are grouped: fewer passes over large results.
 
-Batch normalization in the test phase multiplies each channel by a number and adds another one. Where it follows a
-convolution, ``(conv(x, w) + b) * s + t`` is ``conv(x, w * s) + (b * s + t)``: a pass over the kernel instead of two
-over the result. It is part of every run, because the weights may change between runs, and so it is done where the
-kernel is the smaller of both.
+Scales go into the kernel. Batch normalization in the test phase multiplies each channel by a number and adds another
+one: ``(conv(x, w) + b) * s + t`` is ``conv(x, w * s) + (b * s + t)``, a pass over the kernel instead of two over the
+result. It is part of every run, because the weights may change between runs, and so it is done where the kernel is the
+smaller of both.
+
+Maxima come first. Biases and activations that never decrease leave the order of elements as it is: ``max(relu(x + b))``
+is ``relu(max(x) + b)``, to the bit, with a quarter of the elements or fewer. Where a gradient is computed it reads the
+larger ones, and they are left as they are.
 """
 
 from __future__ import annotations
@@ -20,10 +24,10 @@ Memo = dict[tuple[Node, int], Tensor]
 SMALLER = 4  # the result must be at least this many times as large as the kernel
 
 
-def fold_scales(graph: Graph) -> Graph:
-    """The graph with scales of channels folded into the convolutions before them."""
+def fold_channels(graph: Graph) -> Graph:
+    """The graph with scales of channels folded into the convolutions before them, and maxima taken early."""
     nodes = graph.nodes()
-    if not any(node.op.name in ("conv", "depthwise_conv") for node in nodes):
+    if not any(node.op.name in _RULES for node in nodes):
         return graph
     wanted = [*graph.outputs, *(value for _, value in graph.updates)]
     readers = Counter(t.key for node in nodes for t in node.inputs)
@@ -34,9 +38,12 @@ def fold_scales(graph: Graph) -> Graph:
         folded = None if rule is None else rule(node, readers, memo)
         if folded is not None:
             memo[node, 0] = folded
+            readers[folded.key] = readers[node, 0]
         elif any(t.key in memo for t in node.inputs):
             new = make_node(node.op, tuple(memo.get(t.key, t) for t in node.inputs), node.attrs, node.origin)
-            memo.update({(node, i): Tensor(new, i) for i in range(len(node.specs))})
+            for i in range(len(node.specs)):
+                memo[node, i] = Tensor(new, i)
+                readers[new, i] = readers[node, i]
     return graph.rewritten([memo.get(t.key, t) for t in wanted]) if memo else graph
 
 
@@ -71,6 +78,34 @@ def _folded(node: Node, readers: Counter[tuple[Node, int]], memo: Memo) -> Tenso
     return None
 
 
+def _maximum_first(node: Node, readers: Counter[tuple[Node, int]], memo: Memo) -> Tensor | None:
+    """What max pooling, or the maximum over positions, becomes where biases and activations come before it."""
+    source = memo.get(node.inputs[0].key, node.inputs[0])
+    if not source.spec.size or readers[node, 1] or source.ndim - 1 in node.attrs.get("axes", ()):
+        return None
+    after: list[tuple[Node, Tensor | None]] = []
+    while readers[source.key] <= 1:
+        bias = None
+        if source.node.op.name == "add":
+            first, bias = sorted(source.node.inputs, key=lambda t: _is_of_channels(t, source))
+            if not _is_of_channels(bias, source) or first.spec != source.spec:
+                break
+        elif source.node.op.name not in ("relu", "clip"):
+            break
+        after.append((source.node, bias))
+        source = source.node.inputs[0] if bias is None else first
+    if not after:
+        return None
+    with inherit(node.origin):
+        result = Tensor(make_node(node.op, (source,), node.attrs, node.origin), 0)
+        for step, bias in reversed(after):
+            if bias is None:
+                result = apply(step.op.name, result, **step.attrs)
+            else:
+                result = result + apply("reshape", bias, shape=(bias.spec.size,))
+    return result
+
+
 def _is_of_channels(t: Tensor, result: Tensor) -> bool:
     """Whether `t` has one number for each channel (the last axis) of `result`."""
     channels = result.shape[-1] if result.ndim else None
@@ -89,4 +124,4 @@ def _scaled(convolution: Node, scale: Tensor) -> Tensor:
     return apply(convolution.op.name, x, kernel * apply("reshape", scale, shape=shape), **convolution.attrs)
 
 
-_RULES = {"multiply": _folded, "add": _one_bias}
+_RULES = {"multiply": _folded, "add": _one_bias, "max_pool": _maximum_first, "max": _maximum_first}

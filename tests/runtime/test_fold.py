@@ -1,4 +1,4 @@
-"""Scales of channels folded into convolutions, and elementwise groups beside vectors over channels."""
+"""What is rewritten behind convolutions; elementwise groups beside vectors over channels."""
 
 from __future__ import annotations
 
@@ -93,3 +93,44 @@ def test_groups_beside_vectors(dtype: str) -> None:
     for _ in range(2):
         a, b, c = (RNG.normal(size=shape).astype(dtype) for shape in ((rows, channels), (channels,), (1, channels)))
         np.testing.assert_allclose(f([a, b, c])[0], np.maximum(a * b + c, 0) - b, rtol=1e-5, atol=1e-6)
+
+
+def big_nodes(f: Any, shape: str) -> list[str]:
+    return [line for line in f.show().splitlines() if f"-> {shape}" in line]
+
+
+@pytest.mark.parametrize("pool", ["max_pool", "max", "keepdims"])
+def test_maxima_come_before_bias_and_activation(pool: str) -> None:
+    """To the bit, for every monotone activation; equal elements and infinities included."""
+    x = K.placeholder((2, 20, 20, 3))
+    y, _ = convolution("conv", x)
+    bias, scale = variable(6), variable(6)
+
+    def pooled(t: Any) -> Any:
+        if pool == "max_pool":
+            return K.pool2d(t, (3, 3), (2, 2), "same")
+        return K.max(t, axis=[1, 2], keepdims=pool == "keepdims")
+
+    for activated in (K.relu(y + bias), K.relu(y + bias, max_value=0.5), K.relu((y + bias) * scale + bias), y + bias):
+        f, g = K.function([x], [pooled(activated)]), K.function([x], [pooled(activated), activated])
+        data = np.round(RNG.normal(size=(2, 20, 20, 3)), 1).astype("float32")
+        data[0, 0, 0, 0] = np.inf
+        np.testing.assert_allclose(f([data])[0], g([data])[0], rtol=1e-5, atol=1e-5)
+        assert len(big_nodes(f, "float32(2, 20, 20, 6)")) == 1, f.show()  # the convolution alone
+        assert len(big_nodes(g, "float32(2, 20, 20, 6)")) >= 2  # read by others: left alone
+
+
+def test_maxima_stay_where_gradients_are_computed_or_channels_are_reduced() -> None:
+    x, bias = K.placeholder((2, 20, 20, 6)), variable(6)
+    y = K.relu(x + bias)
+    both = K.function([x], [K.pool2d(y, 2, 2), *K.gradients(K.sum(K.pool2d(y, 2, 2)), [x])])
+    data = RNG.normal(size=(2, 20, 20, 6)).astype("float32")
+    value, grad = both([data])
+    expected = np.maximum(data + K.get_value(bias), 0).reshape(2, 10, 2, 10, 2, 6).max(axis=(2, 4))
+    np.testing.assert_array_equal(value, expected)
+    assert grad.sum() == (expected > 0).sum()
+    np.testing.assert_array_equal(
+        K.function([x], [K.max(y, axis=-1)])([data])[0], np.maximum(data + K.get_value(bias), 0).max(-1)
+    )
+    empty = K.placeholder((0, 6))
+    assert (K.function([empty], [K.max(K.relu(empty + bias), axis=0)])([np.zeros((0, 6))])[0] == -np.inf).all()
