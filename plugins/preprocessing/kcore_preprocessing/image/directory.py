@@ -10,7 +10,7 @@ import numpy as np
 from kcore import backend as K
 from kcore.errors import ArgumentError, DataError, warn
 from kcore_preprocessing.image.files import check_interpolation, check_size, img_to_array, list_pictures, load_img
-from kcore_preprocessing.image.iterators import Iterator, check_saving, save_batch
+from kcore_preprocessing.image.iterators import Iterator, Saving
 
 _CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 
@@ -53,11 +53,10 @@ class DirectoryIterator(Iterator):
         if not os.path.isdir(directory):
             raise DataError(f"{os.fspath(directory)} is not a folder; expected one with a folder for each class")
         check_interpolation(interpolation)
-        check_saving(save_to_dir, save_format)
         self.directory, self.image_data_generator = directory, image_data_generator
         self.target_size, self.color_mode, self.class_mode = check_size(target_size), color_mode, class_mode
         self.data_format = data_format or image_data_generator.data_format
-        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        self.saving = Saving(save_to_dir, save_prefix, save_format, self.data_format)
         self.subset, self.interpolation = subset, interpolation
         channels = (3 if color_mode == "rgb" else 1,)
         last = self.data_format == "channels_last"
@@ -102,8 +101,7 @@ class DirectoryIterator(Iterator):
             picture = load_img(path, self.color_mode == "grayscale", self.target_size, self.interpolation)
             image[...] = img_to_array(picture, self.data_format)
         batch = self.image_data_generator._augmented(images, random)
-        if self.save_to_dir:
-            save_batch(batch, index_array, self.save_to_dir, self.save_prefix, self.data_format, self.save_format)
+        self.saving.save(batch, index_array)
         if self.class_mode is None:
             return batch
         if self.class_mode == "input":

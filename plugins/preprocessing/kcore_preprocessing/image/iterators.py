@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -145,12 +146,33 @@ def as_images(name: str, x: Any) -> np.ndarray:
     return x
 
 
-def check_saving(folder: Any, file_format: str) -> None:
-    """Refuse, before any work is done, a place or a format that pictures cannot be written to."""
-    if file_format not in ("png", "jpeg", "jpg"):
-        raise ArgumentError(f"save_format is {file_format!r}; expected 'png' or 'jpeg'")
-    if folder and not os.path.isdir(folder):
-        raise DataError(f"save_to_dir is {os.fspath(folder)!r}, which is not a folder; make it first")
+@dataclass(frozen=True)
+class Saving:
+    """Where and how the images of batches are written, to look at.
+
+    Attributes:
+        folder: an existing folder, or None: nothing is written.
+        prefix: what the names of the files begin with.
+        file_format: 'png' or 'jpeg'.
+        data_format: of the images.
+    """
+
+    folder: Any
+    prefix: str
+    file_format: str
+    data_format: str
+
+    def __post_init__(self) -> None:
+        if self.file_format not in ("png", "jpeg", "jpg"):
+            raise ArgumentError(f"save_format is {self.file_format!r}; expected 'png' or 'jpeg'")
+        if self.folder and not os.path.isdir(self.folder):
+            raise DataError(f"save_to_dir is {os.fspath(self.folder)!r}, which is not a folder; make it first")
+
+    def save(self, batch: np.ndarray, names: Any) -> None:
+        """Write each image of a batch as a picture."""
+        for name, image in zip(names, batch) if self.folder else ():
+            path = os.path.join(self.folder, f"{self.prefix}_{name}_{secrets.token_hex(4)}.{self.file_format}")
+            save_img(path, image, self.data_format, self.file_format)
 
 
 def check_channels(x: np.ndarray, data_format: str) -> None:
@@ -161,13 +183,6 @@ def check_channels(x: np.ndarray, data_format: str) -> None:
             f"images of the shape {x.shape} have {count} channels, as data_format is {data_format!r}; expected 1, 3 or "
             f"4. If the channels are on another axis, give ImageDataGenerator the other data_format"
         )
-
-
-def save_batch(batch: np.ndarray, names: Any, folder: str, prefix: str, data_format: str, file_format: str) -> None:
-    """Write the images of a batch as pictures, to look at."""
-    for name, image in zip(names, batch):
-        path = os.path.join(folder, f"{prefix}_{name}_{secrets.token_hex(4)}.{file_format}")
-        save_img(path, image, data_format, file_format)
 
 
 class NumpyArrayIterator(Iterator):
@@ -206,15 +221,13 @@ class NumpyArrayIterator(Iterator):
         self.image_data_generator = image_data_generator
         self.data_format = data_format or image_data_generator.data_format
         check_channels(x, self.data_format)
-        check_saving(save_to_dir, save_format)
-        self.save_to_dir, self.save_prefix, self.save_format = save_to_dir, save_prefix, save_format
+        self.saving = Saving(save_to_dir, save_prefix, save_format, self.data_format)
         super().__init__(len(self.x), batch_size, shuffle, seed)
 
     def _get_batches_of_transformed_samples(self, index_array: np.ndarray, random: np.random.RandomState) -> Any:
         images = self.x[index_array].astype(K.floatx(), copy=False)
         batch = self.image_data_generator._augmented(images, random)
-        if self.save_to_dir:
-            save_batch(batch, index_array, self.save_to_dir, self.save_prefix, self.data_format, self.save_format)
+        self.saving.save(batch, index_array)
         if self.y is None and self.sample_weight is None:
             return batch
         rest = [self.y[index_array] if self.y is not None else None]
