@@ -142,7 +142,7 @@ class Predictions:
 
 
 def _to_host(array: Any) -> Any:
-    return array if isinstance(array, np.ndarray) else array.get()
+    return array if isinstance(array, np.ndarray) else current_device().to_host(array)
 
 
 class Validation:
