@@ -22,6 +22,7 @@ from kcore.testing.golden import GoldenCase
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(__file__).parent / "interchange"
 sys.path.insert(0, str(ROOT / "tools" / "golden"))
+import later_keys  # noqa: E402
 from interchange import custom, training  # noqa: E402
 from interchange.cells import make_cells  # noqa: E402
 from interchange.entry import parts  # noqa: E402
@@ -136,6 +137,15 @@ def test_what_tf_keras_saved(name, files, arrays):
     with h5py.File(io.BytesIO(files[name])) as file:
         built.load_weights(file["model_weights"], by_name=True)  # what a file of weights alone holds
     assert_same_weights(built, loaded)
+
+
+@pytest.mark.parametrize("layer", TABLE)
+def test_nothing_is_written_that_keras_2_1_6_did_not_know(layer):
+    """So that each version from 2.1.6 on reads it."""
+    names = [f"{layer}.{shape}" for shape in shapes_of(TABLE[layer])]
+    later = later_keys.table({name: json.loads(build_here(name).to_json()) for name in names})
+    assert later["keys"] == {}
+    assert later["classes"] == []
 
 
 @pytest.mark.parametrize("name", [name for name in RECORDS if name.split(".")[1] in ("sequential", "nested")])

@@ -23,7 +23,7 @@ _CONV = {
 _POOL = {"pool_size", "strides", "padding", "data_format"}
 _FAMILIES: list[tuple[str, set[str]]] = [
     ("SimpleRNN GRU LSTM SimpleRNNCell GRUCell LSTMCell", _RNN),
-    ("RNN", {*_RNN, "cell"}),
+    ("RNN", {*_RNN, "cell", "num_constants"}),
     ("StackedRNNCells", {"cells"}),
     ("ConvLSTM2D", _RNN | _CONV),
     ("Conv1D Conv2D Conv3D SeparableConv1D SeparableConv2D", _CONV),
@@ -40,8 +40,8 @@ _FAMILIES: list[tuple[str, set[str]]] = [
     ("Bidirectional", {"layer", "merge_mode"}),
     ("TimeDistributed", {"layer"}),
     ("GaussianNoise", {"stddev"}),
-    ("GaussianDropout AlphaDropout SpatialDropout1D", {"rate"}),
-    ("Dropout", {"rate", "noise_shape", "seed"}),
+    ("GaussianDropout", {"rate"}),
+    ("Dropout AlphaDropout SpatialDropout1D", {"rate", "noise_shape", "seed"}),
     ("Lambda", {"function", "function_type", "output_shape", "output_shape_type", "arguments"}),
 ]
 KEYS_OF_216 = {name: keys for names, keys in _FAMILIES for name in names.split()}
