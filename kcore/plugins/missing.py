@@ -32,7 +32,7 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
     if owner is not None:
         message += _install(owner)
     elif nearest:
-        message += f"Did you mean {' or '.join(repr(near) for near in nearest)}?"
+        message += f"Did you mean {' or '.join(repr(near) for near in nearest)}? If it is your own, {_own()}."
     else:
         message += _elsewhere(kind, name) or _not_installed_but_near(kind, name) or _no_idea(kind)
     return NotInstalledError(message, kind=kind, name=name, distribution=owner, nearest=nearest)
@@ -74,5 +74,9 @@ def _not_installed_but_near(kind: str, name: str) -> str:
 def _no_idea(kind: str) -> str:
     return (
         f"No installed plugin offers it ('kcore plugins list --kind {kind}' shows what there is). If it is "
-        "your own, name it in custom_objects or a CustomObjectScope; if it is in a plugin, install that."
+        f"your own, {_own()}; if it is in a plugin, install that."
     )
+
+
+def _own() -> str:
+    return "name it in custom_objects or a CustomObjectScope"

@@ -90,7 +90,8 @@ def load_model(
     with CustomObjectScope(custom_objects or {}), reading(filepath) as group:
         model = _architecture(group, custom_objects, compile)
         # All weights are read and checked before the first is set.
-        set_and_release(matched_in_order(member(group, "model_weights", h5py.Group), model.layers))
+        weights = member(group, "model_weights", h5py.Group)
+        set_and_release(matched_in_order(weights, model.layers, of_this_model=True))
         config = read_training_config(group) if compile else None
         if config is not None:
             _compile(model, config, group)

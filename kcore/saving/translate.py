@@ -1,4 +1,4 @@
-"""Configurations of later versions of the format, in the words of Keras 2.1.6.
+"""Configurations of later versions of the format, and with `keras_1` of earlier ones, in the words of Keras 2.1.6.
 
 Keras 2.2 and later, and tf.keras, have class names for what 2.1.6 has only functions for
 (`GlorotUniform`), further arguments that say nothing new (`ragged`, `registered_name`), and other names for
@@ -13,6 +13,7 @@ from typing import Any
 
 from kcore.errors import KcoreWarning, SavedModelError, warn
 from kcore.plugins.scopes import get_custom_objects
+from kcore.saving import keras_1
 
 Config = dict[str, Any]
 
@@ -110,6 +111,8 @@ def translate(config: Any) -> Any:
     result = {key: translate(value) for key, value in config.items()}
     if isinstance(result.get("class_name"), str) and isinstance(result.get("config"), dict):
         return _object(result)
+    if result.get("class_name") == "Sequential" and keras_1.is_branched(result.get("config")):
+        return keras_1.as_functional(result["config"])
     return result
 
 
@@ -126,7 +129,7 @@ def _dtype(policy: Any) -> Any:
 
 
 def _object(description: Config) -> Config:
-    name, config = description["class_name"], description["config"]
+    name, config = keras_1.translate_layer(description["class_name"], description["config"])
     extras = {**_LAYER_EXTRAS, **_EXTRAS_OF_CLASS.get(name, {})}
     dropped = _MEANINGLESS.get(name, ())
     config = {k: v for k, v in config.items() if extras.get(k, _MISSING) != v and k not in dropped}

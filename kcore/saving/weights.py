@@ -7,6 +7,7 @@ attributes: layer_names, backend, keras_version
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -98,8 +99,14 @@ def weight_names(weights: Sequence[Any]) -> list[str]:
 # --- reading -----------------------------------------------------------------------------------------------
 
 
-def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -> Pairs:
+def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False, of_this_model: bool = False) -> Pairs:
     """Weights and their values, the layers with weights of file and model matched in their order.
+
+    # Arguments
+        group: `h5py.Group`.
+        layers: list of layers.
+        reshape: boolean, whether a value of equal size is taken in another shape.
+        of_this_model: boolean, whether the model was made from the same file, so that names are to be relied on.
 
     # Raises
         ValueError: their number differs, or that of a layer's weights, or a shape.
@@ -107,6 +114,8 @@ def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -
     mine = [layer for layer in layers if layer.weights]
     found = _layer_groups(group)
     found = [saved for saved in found if saved.weight_names]
+    if of_this_model:
+        found = _in_order_of_layers(found, mine)
     if len(found) != len(mine):
         names = [saved.name for saved in found]
         raise SavedModelError(
@@ -119,6 +128,14 @@ def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False) -
     for number, (layer, saved) in enumerate(zip(mine, found, strict=True)):
         pairs += _fitted(number, layer, saved, reshape)
     return pairs
+
+
+def _in_order_of_layers(found: list[_LayerGroup], layers: Sequence[Any]) -> list[_LayerGroup]:
+    """What a file has of layers, in the order of the layers where these have the same names."""
+    by_name = {saved.name: saved for saved in found}
+    names = [layer.name for layer in layers]
+    is_order = len(by_name) == len(found) == len(names) and set(names) == set(by_name)
+    return [by_name[name] for name in names] if is_order else found
 
 
 def set_and_release(pairs: Pairs) -> None:
@@ -174,6 +191,13 @@ def _written_by(group: Any) -> tuple[str, str | None]:
     return text_attribute(group, "keras_version", "1") or "1", text_attribute(group, "backend")
 
 
+def _backend_by_names(names: Sequence[str]) -> str | None:
+    """The backend of Keras 1, which wrote none: TensorFlow's names end with ":0", and Theano's do not."""
+    if all(name.endswith(":0") for name in names):
+        return "tensorflow"
+    return "theano" if all(re.search(r"_(W|U|b)(_\w+)?$", name) for name in names) else None
+
+
 class _LayerGroup:
     """What a file has of one layer; `version` and `backend` of the Keras that wrote it."""
 
@@ -184,6 +208,8 @@ class _LayerGroup:
         self.backend = backend
         self.group = member(parent, name, h5py.Group)
         self.weight_names = read_names(self.group, "weight_names")
+        if backend is None and version.split(".")[0] == "1" and self.weight_names:
+            self.backend = _backend_by_names(self.weight_names)
 
     def values_for(self, layer: Any) -> list[tuple[np.ndarray, bool]]:
         """The weights, in the form in which a layer of the model holds them, and whether nobody else has the array."""
