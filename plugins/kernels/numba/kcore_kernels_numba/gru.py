@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from kcore_kernels_numba.activations import activate, slope
-from kcore_kernels_numba.products import PANEL, ROWS, copy, padded, product
+from kcore_kernels_numba.products import PANEL, ROWS, add_product_of_rows, copy, padded, product, row_length
 from kcore_kernels_numba.sequence import CHUNK, TILE, WEIGHTS, SequenceCall, as_rows, wanted_gradients
 
 Array = Any
@@ -167,13 +167,6 @@ def _through_reset(kept: Array, d_reset: Array, dh: Array, dz: Array, reset: Arr
 
 
 @njit(nogil=True, cache=True)
-def _collect(dz: Array, packed: Array, depth: int) -> None:
-    """Keep one sample's gradients of pre-activations as a row of a packed operand."""
-    for panel in range(packed.shape[0]):
-        copy(dz[panel * PANEL : min(len(dz), (panel + 1) * PANEL)], packed[panel, depth])
-
-
-@njit(nogil=True, cache=True)
 def _backward(
     x: Array, to_x: Array, zr_to_h: Array, g_to_h: Array, mask: Array, reserve: Array, g_outputs: Array,
     g_h: Array, dx: Array, dh0: Array, sums_x: Array, sums_zr: Array, sums_g: Array, units: int, at: int, inner: int,
@@ -186,15 +179,12 @@ def _backward(
         count = min(TILE, hi - first)
         rows = (count + ROWS - 1) // ROWS * ROWS
         dh = np.zeros((count, units), np.float32)
-        dz = np.zeros((rows, columns), np.float32)
         from_x = np.empty((rows, to_x.shape[0] * PANEL), np.float32)
         from_h = np.empty((rows, g_to_h.shape[0] * PANEL), np.float32)
-        capacity = max(1, CHUNK // rows) * rows if sums_x.size else 0
+        capacity = max(1, CHUNK // rows) * rows if sums_x.size else rows
         operands = np.zeros((capacity, at + len(sums_zr)), np.float32)
-        resets = np.zeros((max(capacity, rows), len(sums_g)), np.float32)
-        packed_x = np.zeros((sums_x.shape[1] // PANEL, capacity, PANEL), np.float32)
-        packed_zr = np.zeros((sums_zr.shape[1] // PANEL, capacity, PANEL), np.float32)
-        packed_g = np.zeros((sums_g.shape[1] // PANEL, capacity, PANEL), np.float32)
+        resets = np.zeros((capacity, len(sums_g)), np.float32)
+        gradients = np.zeros((capacity, row_length(columns)), np.float32)
         spare = np.empty(units, np.float32)
         used = 0
         for r in range(count):
@@ -202,6 +192,7 @@ def _backward(
                 copy(g_h[first + r], dh[r])
         for t in range(steps - 1, -1, -1):
             source = steps - 1 - t if reverse else t
+            dz = gradients[used : used + rows, :columns]
             for r in range(count):
                 row = first + r
                 if g_outputs.size:
@@ -217,16 +208,13 @@ def _backward(
                 row = first + r
                 kept = reserve[t, row]
                 if not after and not (mask.size and not mask[row, source]):
-                    _through_reset(kept, from_h[r], dh[r], dz[r], resets[used + r, :units] if capacity else spare)
-                if capacity:
+                    _through_reset(kept, from_h[r], dh[r], dz[r], resets[used + r, :units] if sums_g.size else spare)
+                if sums_x.size:
                     operand = operands[used + r]
                     copy(x[row, source], operand[:features])
                     operand[features] = 1
                     copy(kept[3 * units : 4 * units], operand[at : at + units])
                     operand[at + units] = 1
-                    _collect(dz[r, : 3 * units], packed_x, used + r)
-                    _collect(dz[r, : 2 * units], packed_zr, used + r)
-                    _collect(dz[r, columns - units :], packed_g, used + r)
             product(dz[:, : 2 * units], zr_to_h, from_h, False)
             if after:
                 product(dz[:, 3 * units :], g_to_h, from_h, True)
@@ -239,11 +227,12 @@ def _backward(
                 for r in range(count):
                     copy(from_x[r, :features], dx[first + r, source])
             used += rows
-            if capacity and (used == capacity or t == 0):
-                of_h = operands[:used, at:].T
-                product(operands[:used, :at].T, packed_x[:, :used], sums_x, True)
-                product(of_h, packed_zr[:, :used], sums_zr, True)
-                product(of_h if after else resets[:used].T, packed_g[:, :used], sums_g, True)
+            if used == capacity or t == 0:
+                if sums_x.size:
+                    of_h = operands[:used, at:].T
+                    add_product_of_rows(operands[:used, :at].T, gradients[:used], sums_x)
+                    add_product_of_rows(of_h, gradients[:used], sums_zr)
+                    add_product_of_rows(of_h if after else resets[:used].T, gradients[:used, columns - units :], sums_g)
                 used = 0
         for r in range(count):
             if dh0.size:

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from kcore_kernels_numba.activations import activate, slope
-from kcore_kernels_numba.products import PANEL, ROWS, copy, product
+from kcore_kernels_numba.products import PANEL, ROWS, add_product_of_rows, copy, product, row_length
 from kcore_kernels_numba.sequence import CHUNK, TILE, WEIGHTS, SequenceCall, as_rows, wanted_gradients
 
 Array = Any
@@ -144,11 +144,10 @@ def _backward(
         rows = (count + ROWS - 1) // ROWS * ROWS
         dh = np.zeros((count, units), np.float32)
         dc = np.zeros((count, units), np.float32)
-        dz = np.zeros((rows, 4 * units), np.float32)
         result = np.empty((rows, weights.shape[0] * PANEL), np.float32)
-        capacity = max(1, CHUNK // rows) * rows if sums.size else 0
+        capacity = max(1, CHUNK // rows) * rows if sums.size else rows
         operands = np.zeros((capacity, len(sums)), np.float32)
-        packed = np.zeros(((4 * units + PANEL - 1) // PANEL, capacity, PANEL), np.float32)
+        gradients = np.zeros((capacity, row_length(4 * units)), np.float32)
         used = 0
         for r in range(count):
             if g_h.size:
@@ -157,6 +156,7 @@ def _backward(
                 dc[r] = g_c[first + r]
         for t in range(steps - 1, -1, -1):
             source = steps - 1 - t if reverse else t
+            dz = gradients[used : used + rows, : 4 * units]
             for r in range(count):
                 row = first + r
                 if g_outputs.size:
@@ -166,9 +166,14 @@ def _backward(
                     dz[r] = 0
                 else:
                     _step_back(reserve[t, row], dh[r], dc[r], dz[r], inner, outer)
-                if capacity:
-                    before = h0[row] if t == 0 and h0.size else outputs[row, max(t - 1, 0)]
-                    collect(operands[used + r], x[row, source], before, t > 0 or h0.size > 0, dz[r], packed, used + r)
+                if sums.size:
+                    operand = operands[used + r]
+                    copy(x[row, source], operand[:features])
+                    operand[features + units] = 1
+                    if t or h0.size:
+                        copy(outputs[row, t - 1] if t else h0[row], operand[features : features + units])
+                    else:
+                        operand[features : features + units] = 0
             product(dz, weights, result, False)
             for r in range(count):
                 if dx.size:
@@ -176,28 +181,15 @@ def _backward(
                 if not (mask.size and not mask[first + r, source]):
                     copy(result[r, state : state + units], dh[r])
             used += rows
-            if capacity and (used == capacity or t == 0):
-                product(operands[:used].T, packed[:, :used], sums, True)
+            if used == capacity or t == 0:
+                if sums.size:
+                    add_product_of_rows(operands[:used].T, gradients[:used], sums)
                 used = 0
         for r in range(count):
             if dh0.size:
                 dh0[first + r] = dh[r]
             if dc0.size:
                 dc0[first + r] = dc[r]
-
-
-@njit(nogil=True, cache=True)
-def collect(operand: Array, x: Array, h: Array, has_h: bool, dz: Array, packed: Array, depth: int) -> None:
-    """Keep one sample's ``[x | h | 1]`` and the gradient of its pre-activations for the weight gradients."""
-    features, units, columns = len(x), len(h), len(dz)
-    copy(x, operand[:features])
-    if has_h:
-        copy(h, operand[features : features + units])
-    else:
-        operand[features : features + units] = 0
-    operand[features + units] = 1
-    for panel in range(packed.shape[0]):
-        copy(dz[panel * PANEL : min(columns, (panel + 1) * PANEL)], packed[panel, depth])
 
 
 def lstm_sequence_grad(ctx: Any, outs: Any, ins: Sequence[Array], attrs: dict[str, Any]) -> Callable[[], Any]:

@@ -32,6 +32,7 @@ PANEL = VECTORS * LANES
 """Columns of a tile and of a panel."""
 
 _ITEM = 4  # bytes of a float32
+_BLOCK = 128  # rows of a panel that stay in the cache while their columns are written one after the other
 
 
 def padded(count: int, multiple: int) -> int:
@@ -41,25 +42,34 @@ def padded(count: int, multiple: int) -> int:
 
 @intrinsic
 def _tile(
-    typingctx: Any, a: Any, row_stride: Any, depth_stride: Any, b: Any, c: Any, c_stride: Any, depth: Any, add: Any
+    typingctx: Any,
+    a: Any,
+    row_stride: Any,
+    depth_stride: Any,
+    b: Any,
+    b_stride: Any,
+    c: Any,
+    c_stride: Any,
+    depth: Any,
+    add: Any,
 ) -> Any:
     """A tile of ``c = a @ b``, or of ``c += a @ b``.
 
     Args:
         a: address of the left operand's first element; ``a[row, k]`` is ``row * row_stride + k * depth_stride``
             elements after it.
-        b: address of a panel ``(depth, PANEL)``.
+        b: address of the panel; its rows are ``b_stride`` elements apart.
         c: address of the result; its rows are ``c_stride`` elements apart.
         depth: number of products in each sum.
         add: whether the result is added to what is there.
     """
     word = types.intp
-    signature = types.void(word, word, word, word, word, word, word, types.boolean)
+    signature = types.void(word, word, word, word, word, word, word, word, types.boolean)
     return signature, _tile_code
 
 
 def _tile_code(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
-    a, row_stride, depth_stride, b, c, c_stride, depth, add = args
+    a, row_stride, depth_stride, b, b_stride, c, c_stride, depth, add = args
     single, word = ir.FloatType(), ir.IntType(64)
     vector = ir.VectorType(single, LANES)
     undefined = ir.Constant(vector, ir.Undefined)
@@ -93,11 +103,11 @@ def _tile_code(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -
         with otherwise:
             for m, v in tile:
                 builder.store(ir.Constant(vector, [0.0] * LANES), sums[m][v])
-    step = address(ir.Constant(word, 0), depth_stride, 1)
+    step_a, step_b = (builder.mul(stride, ir.Constant(word, _ITEM)) for stride in (depth_stride, b_stride))
     with cgutils.for_range(builder, depth) as loop:
-        row_b = address(b, loop.index, PANEL)
+        row_b = builder.add(b, builder.mul(loop.index, step_b))
         right = [load(row_b, v) for v in range(VECTORS)]
-        offset = builder.mul(loop.index, step)
+        offset = builder.mul(loop.index, step_a)
         for m in range(ROWS):
             left = broadcast(builder.add(rows_a[m], offset))
             for v in range(VECTORS):
@@ -110,6 +120,20 @@ def _tile_code(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -
 
 
 @njit(nogil=True, cache=True)
+def _panels(a: Any, b: int, panel_bytes: int, row_bytes: int, c: Any, add: bool) -> None:
+    """All tiles of ``c``; the right operand has its panels and their rows that many bytes apart."""
+    rows, depth = a.shape
+    row_stride, depth_stride = a.strides[0] // _ITEM, a.strides[1] // _ITEM
+    b_stride, c_stride = row_bytes // _ITEM, c.strides[0] // _ITEM
+    for panel in range(c.shape[1] // PANEL):
+        for row in range(0, rows, ROWS):
+            left = a.ctypes.data + row * a.strides[0]
+            right = b + panel * panel_bytes
+            target = c.ctypes.data + row * c.strides[0] + panel * PANEL * _ITEM
+            _tile(left, row_stride, depth_stride, right, b_stride, target, c_stride, depth, add)  # type: ignore[call-arg]
+
+
+@njit(nogil=True, cache=True)
 def product(a: Any, packed: Any, c: Any, add: bool) -> None:
     """``c = a @ b``, or ``c += a @ b``.
 
@@ -119,14 +143,25 @@ def product(a: Any, packed: Any, c: Any, add: bool) -> None:
         c: ``(rows, panels * PANEL)``, with rows in one piece.
         add: whether to add to what `c` has.
     """
-    rows, depth = a.shape
-    row_stride, depth_stride = a.strides[0] // _ITEM, a.strides[1] // _ITEM
-    for panel in range(packed.shape[0]):
-        b = packed.ctypes.data + panel * packed.strides[0]
-        for row in range(0, rows, ROWS):
-            left = a.ctypes.data + row * a.strides[0]
-            target = c.ctypes.data + row * c.strides[0] + panel * PANEL * _ITEM
-            _tile(left, row_stride, depth_stride, b, target, c.strides[0] // _ITEM, depth, add)  # type: ignore[call-arg]
+    _panels(a, packed.ctypes.data, packed.strides[0], packed.strides[1], c, add)
+
+
+@njit(nogil=True, cache=True)
+def add_product_of_rows(a: Any, b: Any, c: Any) -> None:
+    """``c += a @ b`` for ``b (depth, columns)`` as it lies in memory.
+
+    Each row of `b` is read up to the columns that `c` has: whoever allocates it leaves room after its end
+    (`row_length`), and columns of `c` beyond those of `b` get what lies there.
+    """
+    _panels(a, b.ctypes.data, PANEL * _ITEM, b.strides[0], c, True)
+
+
+@njit(inline="always")
+def row_length(columns: int) -> int:
+    """How long rows of a right operand that is not packed are to be: with room for a panel, and an odd number of pairs
+    of cache lines, so that the rows of a panel do not compete for the same places in the cache (which costs 30 %)."""
+    length = (columns + PANEL - 1) // PANEL * PANEL + PANEL
+    return ((length + 31) // 32 | 1) * 32
 
 
 @njit(nogil=True, cache=True)
@@ -148,7 +183,9 @@ def pack(source: Any, depth: int, packed: Any) -> None:
 @njit(nogil=True, cache=True)
 def pack_transposed(source: Any, column: int, packed: Any) -> None:
     """Make the rows of ``source (columns, depth)`` the columns from `column` on of the right operand that is packed."""
-    for n in range(source.shape[0]):
-        panel, lane = divmod(column + n, PANEL)
-        for k in range(source.shape[1]):
-            packed[panel, k, lane] = source[n, k]
+    columns, depth = source.shape
+    for first in range(0, depth, _BLOCK):
+        for n in range(columns):
+            panel, lane = divmod(column + n, PANEL)
+            for k in range(first, min(depth, first + _BLOCK)):
+                packed[panel, k, lane] = source[n, k]

@@ -7,7 +7,16 @@ import pytest
 
 from kcore.ops import recurrent_portable
 from kcore_kernels_numba.activations import activate, slope
-from kcore_kernels_numba.products import PANEL, ROWS, pack, pack_transposed, padded, product
+from kcore_kernels_numba.products import (
+    PANEL,
+    ROWS,
+    add_product_of_rows,
+    pack,
+    pack_transposed,
+    padded,
+    product,
+    row_length,
+)
 from kcore_kernels_numba.supported import ACTIVATIONS
 
 
@@ -40,6 +49,19 @@ def test_a_left_operand_of_less_depth_takes_the_first_rows():
     c = np.empty((ROWS, PANEL), "float32")
     product(a[:, 2:6], packed(b), c, False)
     np.testing.assert_allclose(c, a[:, 2:6] @ b[:4], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("columns", [1, PANEL, 3 * PANEL - 1])
+@pytest.mark.parametrize("first", [0, 5])
+def test_adding_a_product_with_rows_that_are_not_packed(columns, first):
+    rng = np.random.default_rng(columns)
+    a = rng.standard_normal((11, ROWS)).astype("float32")
+    memory = rng.standard_normal((11, row_length(first + columns))).astype("float32")
+    b = memory[:, first : first + columns]
+    c = rng.standard_normal((ROWS, padded(columns, PANEL))).astype("float32")
+    wanted = c[:, :columns] + a.T @ b
+    add_product_of_rows(a.T, b, c)
+    np.testing.assert_allclose(c[:, :columns], wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_the_order_of_a_sum_does_not_depend_on_the_row():

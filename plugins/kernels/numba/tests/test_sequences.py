@@ -79,7 +79,8 @@ def assert_as_numpy(op: str, arrays: dict[str, Any], **options: Any) -> None:
     found = run(COMPILED.get, op, arrays, options, "float32")
     wanted = run(supported.numpy_kernel_of, op, arrays, options, "float64")
     for name, value in found.items():
-        np.testing.assert_allclose(value, wanted[name], rtol=2e-4, atol=2e-5, err_msg=f"{op} {name} {options}")
+        scale = max(1, abs(wanted[name]).max(initial=0))  # a sum of large terms is as exact as they are
+        np.testing.assert_allclose(value, wanted[name], rtol=2e-4, atol=3e-5 * scale, err_msg=f"{op} {name} {options}")
 
 
 @settings(max_examples=60, deadline=None)
