@@ -199,16 +199,22 @@ def _backward(
                     for i in range(units):
                         dh[r, i] += g_outputs[row, t, i]
                 if mask.size and not mask[row, source]:
-                    dz[r] = 0
+                    gradients[used + r, :columns] = 0
                 else:
-                    _to_candidate(reserve[t, row], dh[r], dz[r], inner, outer, after)
+                    _to_candidate(reserve[t, row], dh[r], gradients[used + r, :columns], inner, outer, after)
             if not after:
                 product(dz[:, 2 * units : 3 * units], g_to_h, from_h, False)
             for r in range(count):
                 row = first + r
                 kept = reserve[t, row]
                 if not after and not (mask.size and not mask[row, source]):
-                    _through_reset(kept, from_h[r], dh[r], dz[r], resets[used + r, :units] if sums_g.size else spare)
+                    _through_reset(
+                        kept,
+                        from_h[r],
+                        dh[r],
+                        gradients[used + r, :columns],
+                        resets[used + r, :units] if sums_g.size else spare,
+                    )
                 if sums_x.size:
                     operand = operands[used + r]
                     copy(x[row, source], operand[:features])

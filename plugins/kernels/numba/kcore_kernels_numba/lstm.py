@@ -163,9 +163,9 @@ def _backward(
                     for u in range(units):
                         dh[r, u] += g_outputs[row, t, u]
                 if mask.size and not mask[row, source]:
-                    dz[r] = 0
+                    gradients[used + r, : 4 * units] = 0
                 else:
-                    _step_back(reserve[t, row], dh[r], dc[r], dz[r], inner, outer)
+                    _step_back(reserve[t, row], dh[r], dc[r], gradients[used + r, : 4 * units], inner, outer)
                 if sums.size:
                     operand = operands[used + r]
                     copy(x[row, source], operand[:features])
