@@ -296,6 +296,6 @@ def library(device: Any) -> CublasLt | None:
     """The library with a handle for a device, looked for once."""
     with _lock:
         if device not in _found:
-            with device.xp.cuda.Device(device.number):  # a handle is for the present one
+            with device.here():  # a handle is for the present one
                 _found[device] = find(device)
         return _found[device]

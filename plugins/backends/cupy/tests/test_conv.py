@@ -11,6 +11,7 @@ import kcore.backend.conv  # noqa: F401  (registers the operations)
 from kcore import backend as K
 from kcore.runtime.function import Function
 from kcore_backends_cupy.capture import Segment
+from kcore_backends_cupy.kernels import contraction
 
 RTOL = {"float16": 5e-3, "float32": 2e-5, "float64": 1e-12}
 LOOSE = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -108,6 +109,20 @@ def test_source(dtype, both, sources, check_sources):
         _close(*both("conv_kernel_grad", x, y, kernel_size=(3,) * rank, **attrs), dtype)
     assert set(sources.values()) == {"product", "sum_parts"}
     check_sources()
+
+
+def test_more_elements_than_an_int_counts(both, monkeypatch, sources):
+    """The portable kernels compute what the tiled product cannot number."""
+    monkeypatch.setattr(contraction, "LONGEST", 1)
+    r = np.random.RandomState(0)
+    attrs = {"strides": (1, 2), "dilation": (1, 1), "padding": "same"}
+    x, w = r.rand(2, 6, 5, 3), r.rand(3, 3, 3, 4)
+    y, theirs = both("conv", x, w, **attrs)
+    _close(y, theirs, "float64")
+    _close(*both("conv_input_grad", y, w, spatial=(6, 5), **attrs), "float64")
+    _close(*both("conv_kernel_grad", x, y, kernel_size=(3, 3), **attrs), "float64")
+    _close(*both("matmul", r.rand(3, 4), r.rand(4, 5)), "float64")
+    assert "product" not in sources.values()
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
