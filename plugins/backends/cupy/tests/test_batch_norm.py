@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kcore import backend as K
 from kcore.graph import apply, placeholder
 from kcore.runtime import devices
 from kcore.runtime.function import Function
@@ -70,3 +71,17 @@ def test_a_mean_far_from_zero(emulated):
     np.testing.assert_allclose(mean, exact.mean(0), rtol=1e-7)
     np.testing.assert_allclose(var, exact.var(0), rtol=1e-6)
     np.testing.assert_allclose(y, (exact - exact.mean(0)) / exact.std(0) + 1, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("axes", [(0, 1), (0, 2)])
+def test_a_view_is_read_as_it_lies(axes, emulated, monkeypatch):
+    """Transposed input, as a model with the other data format has it, and its gradient."""
+    channels = (3, 5, 4)[({0, 1, 2} - set(axes)).pop()]
+    x, ones = placeholder((3, 4, 5), "float32", "x"), placeholder((channels,), "float32", "ones")
+    y, *rest = apply("batch_norm", K.permute_dimensions(x, (0, 2, 1)), ones, ones, axes=axes, epsilon=1e-3)
+    made = [y, *rest, *K.gradients(K.sum(y * y * y), [x, ones])]
+    arrays = [np.random.RandomState(0).rand(3, 4, 5).astype("float32"), np.ones(channels, "float32")]
+    ours = Function([x, ones], made)(arrays)
+    monkeypatch.setattr(devices, "_current", NumpyDevice())
+    for a, b in zip(ours, Function([x, ones], made)(arrays), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
