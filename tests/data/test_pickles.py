@@ -93,3 +93,19 @@ def test_damage(tmp_path):
     (tmp_path / "p").write_bytes(pickle.dumps([1, 2, 3])[:-2])
     with pytest.raises(DataError, match="cannot be read"):
         load_pickle(tmp_path / "p")
+
+
+def test_sizes_of_arrays(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.zeros((3, 2)), y=np.zeros(3), z=np.zeros((4, 5)))
+    for sizes in ({"x": ("n", 2), "y": ("n",)}, {"x": (None, "c"), "z": (4, "d")}, {"y": ("n",), "x": ("n", None)}):
+        assert list(load_npz(path, sizes)) == list(sizes)
+    for sizes, message in (
+        ({"x": ("n", 3)}, r"a.npz: the array 'x' has the shape \(3, 2\); expected \('n', 3\) .* Is it another file\?"),
+        ({"x": ("n", "c"), "z": ("n", 5)}, r"'z' has the shape \(4, 5\); expected \('n', 5\) with {'n': 3, 'c': 2}"),
+        ({"x": ("n", "n")}, r"'x' has the shape \(3, 2\)"),
+        ({"y": ("n", None)}, r"'y' has the shape \(3,\)"),
+        ({"x": ("n",)}, r"'x' has the shape \(3, 2\); expected \('n',\)"),
+    ):
+        with pytest.raises(DataError, match=message):
+            load_npz(path, sizes)
