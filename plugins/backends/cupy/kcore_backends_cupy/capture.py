@@ -104,7 +104,7 @@ def arrange(device: Any, calls: Sequence[Callable[[], Any]]) -> list[tuple[int, 
     replay = os.environ.get(REPLAY, "1") != "0"
 
     def close() -> None:
-        launches = merge(device.xp, row)
+        launches = merge(device, row)
         if any(map(_prepares, launches)) or (replay and len(launches) >= SHORTEST):
             result.append((start, Segment(device, launches, replay)))
         else:

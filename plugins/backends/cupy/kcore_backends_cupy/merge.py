@@ -27,22 +27,24 @@ class Merged(Launch):
 
     __slots__ = ("_spans", "parts")
 
-    def __init__(self, cupy: Any, parts: Sequence[Each]):
+    def __init__(self, device: Any, parts: Sequence[Each]):
         self.parts = tuple(parts)  # keeps their arrays alive
         found = [part.spans() for part in parts]
         self._spans = [s for reads, _ in found for s in reads], [s for _, writes in found for s in writes]
         source, name = parts[0].source, parts[0].name
         rows = np.array([[p.grid[0], *(_number(v) for v in p.args)] for p in parts], "uint64")
         owners = np.array([(row, block) for row, p in enumerate(parts) for block in range(p.grid[0])], "uint32")
-        kernel = compile_kernel(cupy, merged_source(source, name), f"{name}_merged")
-        super().__init__(kernel, (len(owners),), parts[0].block, [cupy.asarray(rows), cupy.asarray(owners)])
+        kernel = compile_kernel(device.xp, merged_source(source, name), f"{name}_merged")
+        super().__init__(kernel, (len(owners),), parts[0].block, [device.asarray(rows), device.asarray(owners)])
 
     def spans(self) -> tuple[list[Span], list[Span]]:
         return self._spans
 
 
 def _number(value: Any) -> int:
-    """A pointer or an integer as 64 bits."""
+    """A pointer or a number as 64 bits."""
+    if isinstance(value, np.float64):
+        return int(value.view("uint64"))
     return int(value) % 2**64 if isinstance(value, np.generic) else int(value.data.ptr)
 
 
@@ -50,7 +52,7 @@ def _number(value: Any) -> int:
 def merged_source(source: str, name: str) -> str:
     """The source of a kernel that does the work of several launches of another one."""
     parameters = parameters_of(source, name)
-    args = [f"({p.rsplit(' ', 1)[0]})row[{k}]" for k, p in enumerate(parameters, start=1)]
+    args = [_from_table(p.rsplit(" ", 1)[0], f"row[{k}]") for k, p in enumerate(parameters, start=1)]
     part = f"""__device__ inline void {name}_part(i64 k_first, i64 k_step, {", ".join(parameters)}) {{
   for (i64 i = k_first; i < n; i += k_step) {{"""
     return f"""{source.replace(head(name, ", ".join(parameters[1:])), part)}
@@ -62,10 +64,14 @@ extern "C" __global__ void {name}_merged(const u64* table, const u32* owners) {{
 """
 
 
+def _from_table(ctype: str, entry: str) -> str:
+    return f"__longlong_as_double((i64){entry})" if ctype == "double" else f"({ctype}){entry}"
+
+
 @functools.lru_cache(maxsize=4096)
 def _mergeable(source: str, name: str) -> bool:
     """Whether all parameters are numbers of 64 bits."""
-    return all("*" in p or p.startswith("i64 ") for p in parameters_of(source, name))
+    return all("*" in p or p.startswith(("i64 ", "double ")) for p in parameters_of(source, name))
 
 
 class _Group:
@@ -97,7 +103,7 @@ def _meet(a: Sequence[Span], b: Sequence[Span]) -> bool:
     return any(start < last and first < end for start, end in a for first, last in b)
 
 
-def merge(cupy: Any, launches: Sequence[Launch]) -> list[Launch]:
+def merge(device: Any, launches: Sequence[Launch]) -> list[Launch]:
     """A row of launches that does the same in as many launches or fewer."""
     row: list[_Group] = []
     for launch in launches:
@@ -113,7 +119,7 @@ def merge(cupy: Any, launches: Sequence[Launch]) -> list[Launch]:
                 continue
             row.append(row.pop(place))  # the earlier ones can wait
         home.add(launch)
-    return [g.launches[0] if len(g.launches) == 1 else Merged(cupy, g.launches) for g in row]  # type: ignore[arg-type]
+    return [g.launches[0] if len(g.launches) == 1 else Merged(device, g.launches) for g in row]  # type: ignore[arg-type]
 
 
 def _earlier(row: Sequence[_Group], new: _Group) -> int | None:

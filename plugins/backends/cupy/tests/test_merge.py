@@ -15,7 +15,7 @@ from kcore.runtime.function import Function
 from kcore.runtime.numpy_device import NumpyDevice
 from kcore_backends_cupy import layout
 from kcore_backends_cupy.capture import Segment
-from kcore_backends_cupy.kernels.moving import copy_launch
+from kcore_backends_cupy.kernels.moving import copy_launch, fill_launch
 from kcore_backends_cupy.kernels.single import elementwise
 from kcore_backends_cupy.launch import Launch
 from kcore_backends_cupy.merge import Merged, merge
@@ -47,7 +47,7 @@ def _work(device, memory, steps):
 def test_no_value_changes(emulated, steps):
     memory = emulated.asarray(np.arange(SIZE, dtype="float32"))
     launches, wanted = _work(emulated, memory, steps)
-    row = merge(emulated.xp, launches)
+    row = merge(emulated, launches)
     assert len(row) <= len(launches)
     for launch in row:
         launch()
@@ -60,7 +60,7 @@ def test_independent_launches_meet_from_both_sides(emulated):
 
     def lengths(*steps):
         launches, _ = _work(emulated, memory, [(name, slice(to, to + 2), start) for name, to, start in steps])
-        return [len(x.parts) if isinstance(x, Merged) else 1 for x in merge(emulated.xp, launches)]
+        return [len(x.parts) if isinstance(x, Merged) else 1 for x in merge(emulated, launches)]
 
     assert lengths(("add", 0, 2), ("copy", 4, 6), ("add", 8, 10)) == [2, 1]
     # The last reads what the copy writes, and nothing holds the first back.
@@ -73,7 +73,7 @@ def test_a_launch_that_names_no_memory_is_passed_by_none(emulated):
     memory = emulated.asarray(np.arange(SIZE, dtype="float32"))
     first, last = copy_launch(emulated.xp, memory[:2], memory[4:6]), copy_launch(emulated.xp, memory[8:9], memory[6:7])
     secret = Launch(None, (1,), (1,), [np.int64(3)])
-    assert merge(emulated.xp, [first, secret, last]) == [first, secret, last]
+    assert merge(emulated, [first, secret, last]) == [first, secret, last]
 
 
 def test_where_an_array_lies(emulated):
@@ -130,3 +130,14 @@ def test_the_updates_of_all_weights_are_one_launch(emulated, check_sources):
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     check_sources()
+
+
+def test_numbers_are_part_of_a_row(emulated):
+    """Fills of several values, one launch."""
+    memory = emulated.asarray(np.zeros(SIZE, "float32"))
+    launches = [fill_launch(emulated.xp, memory[6 * k : 6 * k + 5 - k], v) for k, v in enumerate([1.5, -2.25, np.inf])]
+    (row,) = merge(emulated, launches)
+    row()
+    wanted = np.zeros(SIZE)
+    wanted[:5], wanted[6:10], wanted[12:15] = 1.5, -2.25, np.inf
+    np.testing.assert_array_equal(memory.get(), wanted)

@@ -42,6 +42,7 @@ double rint(double); double fabs(double); double fmod(double, double); double po
 static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
   return (unsigned long long)(((unsigned __int128)a * b) >> 64);
 }
+static inline double __longlong_as_double(long long bits) { double d; __builtin_memcpy(&d, &bits, 8); return d; }
 static inline float k_from_half(unsigned short h) { _Float16 f; __builtin_memcpy(&f, &h, 2); return (float)f; }
 static inline unsigned short k_to_half(float f) {
   _Float16 h = (_Float16)f;

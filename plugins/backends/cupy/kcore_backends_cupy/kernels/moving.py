@@ -32,8 +32,21 @@ def copy_launch(cupy: Any, out: Any, x: Any) -> Any:
 
 def fill_launch(cupy: Any, out: Any, value: Any) -> Any:
     """``out[...] = value``, a number."""
-    one = cupy.asarray(np.asarray(value).astype(str(out.dtype)))
-    return copy_launch(cupy, out, one)
+    if not out.size:
+        return Launches([])
+    dims, (to,) = collapse(out.shape, [element_strides(out, out.shape)])
+    rank = range(len(dims))
+    body = ["i64 rest = i, at = 0;"]
+    body += [f"at += rest % d{axis} * t{axis}; rest /= d{axis};" for axis in reversed(rank)]
+    dtype = str(out.dtype)
+    number = "double" if dtype.startswith("float") else "i64"
+    body.append(f"k_store(out, at, ({C_TYPES[dtype][1]})value);")
+    numbers = ", ".join(f"i64 d{a}, i64 t{a}" for a in rank)
+    text = grid_stride(
+        "fill", f"{C_TYPES[dtype][0]}* out, {number} value, {numbers}", "\n".join("    " + b for b in body)
+    )
+    given = np.float64(value) if number == "double" else np.asarray(value).astype(dtype).astype("int64")[()]
+    return each(cupy, text, "fill", out.size, [out, given, *(np.int64(v) for a in rank for v in (dims[a], to[a]))])
 
 
 def dense(ctx: Any, x: Any) -> tuple[Any, list[Any]]:

@@ -1,8 +1,8 @@
 """Reductions: the threads of a block share the elements of a result, and meet in shared memory.
 
-Where neighbouring results have neighbouring elements (sums over rows), 32 threads stand side by side along the results,
-so that they read whole lines of memory. A long reduction to few results is cut into parts, whose results a second
-launch joins.
+Where neighbouring results have neighbouring elements (sums over rows), up to 32 threads stand side by side along the
+results, so that they read whole lines of memory. A long reduction to few results is cut into parts, whose results a
+second launch joins.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _reduce(ctx: Any, name: str, out: Any, element: Element, given: str, found: 
     results, count, numbers, inner_kept, inner_reduced = found
     target = str(out.dtype)
     acc = accumulator(name, given, target)
-    side = 32 if inner_kept == 1 and inner_reduced != 1 and results >= 32 else 1
+    side = min(32, 1 << (results - 1).bit_length()) if inner_kept == 1 and inner_reduced != 1 else 1
     block = (side, 256 // side if count >= 256 // side else max(1, 1 << max(0, count - 1).bit_length()))
     rule = _RULES[name]
     blocks = -(-results // side)
