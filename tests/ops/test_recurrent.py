@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kcore import backend as K
@@ -115,6 +115,8 @@ def test_fused_equals_loop(case: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recurrent_sequence, "CHUNK_ELEMENTS", case["chunk"])
         ours, expected = both_with_gradients(arrays, tensors, build(op, tensors, **attrs))
+    # Gates without a bound may square the state at each step, up to an overflow.
+    assume(all(np.abs(b).max() < 1e100 for b in expected))
     for a, b in zip(ours, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9 * max(1.0, np.abs(b).max()))
 
