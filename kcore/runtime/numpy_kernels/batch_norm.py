@@ -18,7 +18,8 @@ from kcore.graph import get_op
 from kcore.runtime.numpy_kernels.table import numpy_kernel
 from kcore.runtime.parallel import parallel_for
 
-_BLOCK = 1 << 14  # elements: 64 KiB of float32, so that a few blocks fit in a core's L2 cache
+_BLOCK = 1 << 16  # elements: 256 KiB of float32; with 64 KiB two threads wait for the GIL half of their time
+_LARGE = 1 << 14  # elements from which blocks are worth their overhead
 _MIN_PER_THREAD = 1 << 16
 _DTYPES = (np.float32, np.float64)
 
@@ -41,7 +42,7 @@ class _Rows:
     def suits(self, *arrays: Any) -> bool:
         """Whether the kernels below can work on `arrays`."""
         plain = all(a.flags.c_contiguous and a.dtype == arrays[0].dtype for a in arrays)
-        large = self.rows * self.channels >= _BLOCK
+        large = self.rows * self.channels >= _LARGE
         return plain and large and self.trailing and arrays[0].dtype in _DTYPES
 
     def tile(self, dtype: Any) -> tuple[Any, Any]:
