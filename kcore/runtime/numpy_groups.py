@@ -16,7 +16,7 @@ from kcore.compile.plan import Instruction
 from kcore.graph import Node, Tensor
 from kcore.runtime.parallel import parallel_for, thread_count
 
-PIECE = 1 << 15  # elements: 128 KiB of float32; a handful of registers fits in a core's L2 cache. Less asks for the GIL more
+PIECE = 1 << 15  # elements: 128 KiB of float32, so that a handful of registers fits in a core's L2 cache
 SPREAD_FROM = 4  # pieces from which it pays to repeat a vector for all rows of a piece
 MIN_PER_THREAD = 1 << 15  # elements below which waking another thread costs more than it brings
 
