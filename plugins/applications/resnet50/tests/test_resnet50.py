@@ -5,8 +5,9 @@ import pytest
 
 from kcore.applications import resnet50
 from kcore.applications.resnet50 import ResNet50
-from kcore.errors import ArgumentError, ShapeError
+from kcore.errors import ArgumentError, SavedModelError, ShapeError
 from kcore.layers import Input
+from kcore_applications_resnet50.later import later_name
 
 
 def test_whole_network():
@@ -62,3 +63,22 @@ def test_wrong_arguments():
 def test_preprocess_input():
     black = resnet50.preprocess_input(np.zeros((1, 1, 3)))
     np.testing.assert_allclose(black, [[[-103.939, -116.779, -123.68]]], rtol=1e-6)
+
+
+def test_weights_of_the_later_api(tmp_path):
+    options = {"include_top": False, "pooling": "avg", "input_shape": (197, 197, 3)}
+    model = ResNet50(weights=None, **options)
+    for layer in model.layers:
+        layer.name = later_name(layer.name)
+    assert {"conv1_conv", "conv1_bn", "conv2_block1_0_conv", "conv2_block1_3_bn", "conv5_block3_2_conv"} <= {
+        layer.name for layer in model.layers
+    }
+    model.save_weights(tmp_path / "later.h5")
+    loaded = ResNet50(weights=tmp_path / "later.h5", **options)
+    assert loaded.get_layer("bn3a_branch2b").epsilon == 1.001e-5
+    for mine, theirs in zip(loaded.layers, model.layers, strict=True):
+        assert later_name(mine.name) == theirs.name or not mine.weights
+        for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    with pytest.raises(SavedModelError, match="none for predictions: was it saved with another `include_top`"):
+        ResNet50(weights=tmp_path / "later.h5")
