@@ -13,11 +13,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
-import subprocess
-import sys
 import time
 from typing import Any
+
+from side_by_side import medians
 
 FIGURES = ("build and compile", "with the weights drawn")
 
@@ -35,26 +34,10 @@ def measure(package: str, name: str) -> list[float]:
     return [compiled, time.perf_counter() - start]
 
 
-def _in_a_process(python: str, package: str, name: str) -> list[float]:
-    command = [python, __file__, "--worker", package, name]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    figures: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
 def row(name: str, keras_python: str, rounds: int) -> str:
     """The medians of both packages, and their ratio."""
-    ours, theirs = [], []
-    for _ in range(rounds):
-        ours.append(_in_a_process(sys.executable, "kcore", name))
-        theirs.append(_in_a_process(keras_python, "tf_keras", name))
-    cells = []
-    for mine, other in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
-        a, b = sorted(mine)[rounds // 2], sorted(other)[rounds // 2]
-        cells.append(f"{a:.2f} / {b:.2f} s ({a / b:.2f})")
-    return f"| {name} | " + " | ".join(cells) + " |"
+    pairs = medians(lambda python, package: [python, __file__, "--worker", package, name], keras_python, rounds)
+    return f"| {name} | " + " | ".join(f"{a:.2f} / {b:.2f} s ({a / b:.2f})" for a, b in pairs) + " |"
 
 
 def main() -> None:

@@ -15,16 +15,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import pathlib
 import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from side_by_side import medians
 
 FIGURES = ("build s", "first epoch s", "fit ms", "predict ms", "one sample ms", "peak MB")
 
@@ -138,27 +136,14 @@ def measure(package: str, name: str) -> list[float]:
     return [*figures, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]
 
 
-def _in_a_process(python: str, package: str, name: str) -> list[float]:
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [python, __file__, "--worker", package, "--only", name]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    figures: list[float] = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
 def row(name: str, keras_python: str, rounds: int) -> str:
     """The medians of both packages and how many times as much tf-keras takes."""
-    ours, theirs = [], []
-    for _ in range(rounds):
-        ours.append(_in_a_process(sys.executable, "kcore", name))
-        theirs.append(_in_a_process(keras_python, "tf_keras", name))
-    cells = []
-    for a, b in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
-        mine, other = sorted(a)[rounds // 2], sorted(b)[rounds // 2]
-        cells.append(f"{mine:.3g} / {other:.3g} ({other / mine:.1f})")
-    return f"| {name} | " + " | ".join(cells) + " |"
+
+    def command(python: str, package: str) -> list[str]:
+        return [python, __file__, "--worker", package, "--only", name]
+
+    pairs = medians(command, keras_python, rounds)
+    return f"| {name} | " + " | ".join(f"{a:.3g} / {b:.3g} ({b / a:.1f})" for a, b in pairs) + " |"
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ class Callback:
         """Called once, after the last epoch."""
 
 
-def _listed(callbacks: Any) -> list[Any]:
+def as_callbacks(callbacks: Any) -> list[Any]:
     """The callbacks that the user gave, as a list; one alone is taken too.
 
     Raises:
@@ -97,14 +97,14 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Iterable[Callback] | None = None, queue_length: int = 10) -> None:
-        self.callbacks = _listed(callbacks)
+        self.callbacks = as_callbacks(callbacks)
         self.queue_length = queue_length
         self._listeners: dict[str, list[Callable[..., Any]]] = {}
         self._watches: dict[str, _Stopwatch] = {}
         self._collect()
 
     def append(self, callback: Callback) -> None:
-        self.callbacks += _listed([callback])
+        self.callbacks += as_callbacks([callback])
         self._collect()
 
     def set_params(self, params: dict[str, Any]) -> None:

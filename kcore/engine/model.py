@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore.engine import fitting, loop
 from kcore.engine.batches import is_generator
-from kcore.engine.callbacks import Callback, CallbackList, History, ProgbarLogger
+from kcore.engine.callbacks import Callback, CallbackList, History, ProgbarLogger, as_callbacks
 from kcore.engine.compiled import Compiled
 from kcore.engine.fitting import Reading, UserData
 from kcore.engine.standardize import count_samples, standardize
@@ -356,7 +356,7 @@ class Model(Compiled):
             mode = "steps" if by_steps else "samples"
             own.append(ProgbarLogger(mode, stateful_metrics=self.setup.stateful_metric_names))
         added = [c for some in hooks.call("kcore_fit_callbacks", model=self) for c in some or ()]
-        return CallbackList([*own, *CallbackList(callbacks).callbacks, *added, self.history])
+        return CallbackList([*own, *as_callbacks(callbacks), *added, self.history])
 
 
 def _checked_epochs(kwargs: dict[str, Any], epochs: int) -> int:

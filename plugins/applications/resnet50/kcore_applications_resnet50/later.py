@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
 from kcore.engine import Model
 from kcore.errors import SavedModelError
@@ -27,22 +26,28 @@ def later_name(name: str) -> str:
     return f"conv{stage}_block{'abcdef'.index(block) + 1}_{part}_{'conv' if kind == 'res' else 'bn'}"
 
 
-def is_later(weights: str | os.PathLike[str] | None) -> bool:
-    """Whether `weights`, as the application takes it, is the path of a file that the later API saved."""
+def later_layers(weights: str | os.PathLike[str] | None) -> set[str]:
+    """The names of the layers in a file that the later API saved; none if `weights` is anything else."""
     if weights is None or weights == "imagenet" or not os.path.exists(weights):
-        return False
-    return "conv1_conv" in _layers_in(weights)
+        return set()
+    names = {layer["name"] for layer in inspect_file(weights)["model"]["layers"]}
+    return names if "conv1_conv" in names else set()
 
 
-def load_later(model: Model, path: str | os.PathLike[str]) -> None:
+def load_later(model: Model, path: str | os.PathLike[str], saved: set[str]) -> None:
     """Load such a file: by name, since the order of the layers is another one.
+
+    Args:
+        model: the network, with its own names.
+        path: of the file.
+        saved: what `later_layers` found in it.
 
     Raises:
         SavedModelError: the file lacks a layer that has weights.
     """
     weighted = [layer for layer in model.layers if layer.weights]
     own_names = [layer.name for layer in weighted]
-    missing = sorted({later_name(name) for name in own_names} - _layers_in(path))
+    missing = sorted({later_name(name) for name in own_names} - saved)
     if missing:
         raise SavedModelError(
             f"{os.fspath(path)} has weights of a ResNet50, but none for {', '.join(missing)}: was it saved with "
@@ -55,7 +60,3 @@ def load_later(model: Model, path: str | os.PathLike[str]) -> None:
     finally:
         for layer, name in zip(weighted, own_names, strict=True):
             layer.name = name
-
-
-def _layers_in(path: Any) -> set[str]:
-    return {layer["name"] for layer in inspect_file(path)["model"]["layers"]}

@@ -36,7 +36,7 @@ from kcore_applications_imagenet_utils import (
     obtain_input_shape,
     pooled,
 )
-from kcore_applications_resnet50.later import EPSILON, is_later, load_later
+from kcore_applications_resnet50.later import EPSILON, later_layers, load_later
 
 #: (stage, blocks, filters inside the blocks): a block returns four times as many channels.
 STAGES = ((2, 3, 64), (3, 4, 128), (4, 6, 256), (5, 3, 512))
@@ -77,7 +77,7 @@ def ResNet50(
     """
     check_arguments(weights, include_top, classes, pooling)
     input_shape = obtain_input_shape(input_shape, 224, 197, K.image_data_format(), include_top, weights)
-    later = is_later(weights)
+    later = later_layers(weights)
     epsilon = EPSILON if later else 1e-3
     begin = image_input(input_tensor, input_shape)
     x = _first_layers(begin, epsilon)
@@ -91,7 +91,7 @@ def ResNet50(
         x = pooled(x, pooling)
     model = connect(begin, x, "resnet50")
     if weights is not None and later:
-        load_later(model, weights)
+        load_later(model, weights, later)
     else:
         load_weights(model, weights, RELEASED, include_top)
     return model
