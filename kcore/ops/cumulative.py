@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from kcore.graph import Node, Op, Spec, Tensor, apply, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, dims_of, register
 from kcore.ops.common import as_tensor, normalize_axis
+from kcore.ops.creation import full
+from kcore.ops.movement import transpose
+from kcore.ops.scan import fold_steps
 
 
 class _Cumulative(Op):
@@ -41,14 +44,33 @@ class CumSum(_Cumulative):
 
 @register
 class CumProd(_Cumulative):
-    """The running product. Its gradient divides by the elements, which must not be 0."""
+    """The running product.
+
+    With P[k] the product of the elements before k, and ``y[i] = x[0] ... x[i]``, the gradient is ``P[k] S[k]`` where
+    ``S[k] = g[k] + x[k+1] g[k+1] + x[k+1] x[k+2] g[k+2] + ... = g[k] + x[k+1] S[k+1]``: a loop from the end, which,
+    unlike ``sum(g y) / x``, is right where elements are 0.
+    """
 
     name = "cumprod"
     neutral = 1
 
     def vjp(self, node: Node, g: Tensor) -> Sequence[Tensor]:  # type: ignore[override]
-        (x,), (y,) = node.inputs, node.outputs
-        return [apply("cumsum", g * y, **{**node.attrs, "reverse": not node.attrs["reverse"]}) / x]
+        (x,), exclusive = node.inputs, node.attrs["exclusive"]
+        axis = node.attrs["axis"]
+        first = (axis, *(i for i in range(x.ndim) if i != axis))
+        steps = transpose(x, first)
+
+        def step(carried: list[Tensor], elements: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+            ((after,), (x_k, g_k)) = carried, elements
+            if exclusive:  # y[i] lacks x[i], so x[k] takes part from y[k+1] on
+                return [g_k + x_k * after], [after]
+            weight = g_k + after
+            return [x_k * weight], [weight]
+
+        start = full(dims_of(steps)[1:], 0, x.dtype)
+        _, (weights,) = fold_steps(step, [start], [steps, transpose(g, first)], reverse=not node.attrs["reverse"])
+        before = apply("cumprod", x, **{**node.attrs, "exclusive": True})
+        return [before * transpose(weights, sorted(range(x.ndim), key=first.__getitem__))]
 
 
 def cumsum(x: Any, axis: int = 0, reverse: bool = False, exclusive: bool = False) -> Tensor:

@@ -227,6 +227,13 @@ case(
     lambda x: np.concatenate([x[:, ::-1].cumprod(1)[:, :-1][:, ::-1], np.ones((2, 1))], axis=1),
     "cumprod",
 )
+case(
+    "cumprod of zeros",
+    lambda x: O.cumprod(x, 1),
+    np.array([[2.0, 0.0, 3.0, 4.0], [0.0, 2.0, 0.0, 1.0], [1.0, -2.0, 3.0, 0.0]]),
+    lambda x: x.cumprod(1),
+    "cumprod",
+)
 
 # -- movement -----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from kcore import ops as O
 from kcore.grad import gradients
 from kcore.graph import Tensor, placeholder
 from kcore.runtime.function import Function
+from kcore.testing import check_gradient
 
 quick = settings(max_examples=40, deadline=None, derandomize=True)
 shapes = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=4)
@@ -202,3 +203,17 @@ def test_reshape(data: Any, shape: Any, unknown: bool) -> None:
     assert_array_equal(
         run(lambda t: O.reshape(O.transpose(t), target), flipped, unknown=unknown), flipped.T.reshape(target)
     )
+
+
+@quick
+@given(
+    data=st.data(),
+    shape=hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4),
+    unknown=st.booleans(),
+    reverse=st.booleans(),
+    exclusive=st.booleans(),
+)
+def test_gradients_of_running_products(data: Any, shape: Any, unknown: bool, reverse: bool, exclusive: bool) -> None:
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    x = data.draw(hnp.arrays("float64", shape, elements=st.sampled_from([0.0, 0.0, -2.0, -1.0, 0.5, 3.0])))
+    check_gradient(lambda t: O.cumprod(t, axis, reverse=reverse, exclusive=exclusive), x, unknown=unknown, step=1e-4)
