@@ -29,7 +29,7 @@ def _action(
 ) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--kind", choices=list(KINDS), help="only this kind")
+    parser.add_argument("--kind", choices=[*KINDS, report.HOOKS], help="only this kind")
     parser.add_argument("--distribution", type=normalized, help="only this distribution")
     parser.set_defaults(action=run)
     return parser
@@ -62,7 +62,7 @@ def show_plugin(args: argparse.Namespace) -> int:
     if args.json:
         _print(True, rows)
         return 0
-    # A distribution with nothing but hooks has no rows.
+    # A distribution whose entries are all defective has no rows.
     for distribution in dict.fromkeys(row.distribution for row in rows) or [normalized(args.what)]:
         _describe(distribution)
         for row in rows:
@@ -79,8 +79,6 @@ def _describe(name: str) -> None:
         return
     api = ", ".join(found.api) or "not stated"
     print(f"{found.name} {found.version} ({owner}), plugin API {api}, in {found.location}")
-    for hook in found.hooks:
-        print(f"  hooks:{hook.name} = {hook.value}")
     for problem in found.problems:
         print(f"  problem: {problem.message}")
 

@@ -73,6 +73,15 @@ def forget() -> None:
         _nothing_installed = False
 
 
+def check(entry: Entry) -> None:
+    """Imports a hook module and holds it to the specifications, without its hooks taking part in anything.
+
+    Raises:
+        Whatever its import raises; pluggy's PluginValidationError: a hook that does not exist, or has other arguments.
+    """
+    _add(_manager_of_hooks(), entry)
+
+
 def _ready() -> pluggy.PluginManager | None:
     global _manager, _nothing_installed
     if _nothing_installed:
@@ -97,24 +106,32 @@ def _usable_entries() -> list[Entry]:
 
 
 def _collect(entries: list[Entry]) -> pluggy.PluginManager:
-    import pluggy
-
-    from kcore.plugins import hookspecs
-
-    manager = pluggy.PluginManager("kcore")
-    manager.add_hookspecs(hookspecs)
+    manager = _manager_of_hooks()
     # pluggy calls what was registered last first.
     for entry in reversed(entries):
         try:
-            module = importlib.import_module(entry.module)
-            manager.register(module, name=f"{entry.distribution}:{entry.name}")
-            manager.check_pending()
+            _add(manager, entry)
         except (Exception, SystemExit) as error:  # whatever a stranger's module does at import
             manager.set_blocked(f"{entry.distribution}:{entry.name}")
             _failed(entry, error)
     for module in _registered:
         manager.register(module)
     return manager
+
+
+def _manager_of_hooks() -> pluggy.PluginManager:
+    import pluggy
+
+    from kcore.plugins import hookspecs
+
+    manager = pluggy.PluginManager("kcore")
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def _add(manager: pluggy.PluginManager, entry: Entry) -> None:
+    manager.register(importlib.import_module(entry.module), name=f"{entry.distribution}:{entry.name}")
+    manager.check_pending()
 
 
 def _failed(entry: Entry, error: BaseException) -> None:

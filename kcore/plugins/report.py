@@ -7,15 +7,17 @@ from typing import Any
 
 from kcore.config import settings
 from kcore.errors import KcoreError, PluginConflictError
-from kcore.plugins import discovery, policy, registry
+from kcore.plugins import discovery, hooks, policy, registry
 from kcore.plugins.core_objects import CORE_OBJECTS, core_entry
 from kcore.plugins.kinds import KINDS
 from kcore.plugins.metadata import Entry
 
+HOOKS = "hooks"  #: no kind of object: what takes part in something rather than being looked up
+
 
 @dataclass(frozen=True)
 class Row:
-    """One name that one distribution offers.
+    """One name, or one module of hooks (kind 'hooks'), that one distribution offers.
 
     Args:
         kind, name, distribution, version, value: as in the distribution's metadata.
@@ -39,17 +41,20 @@ class Row:
 
 
 def rows(kind: str | None = None) -> list[Row]:
-    """Every name that is offered, sorted by kind and name; imports nothing.
+    """Every name that is offered, sorted by kind and name, then every module of hooks; imports nothing.
 
     Args:
         kind: only this kind.
     """
     registry.installed()
-    kinds = [kind] if kind else list(KINDS)
+    kinds = [kind] if kind else [*KINDS, HOOKS]
     return [row for each in kinds for row in _rows_of(each)]
 
 
 def _rows_of(kind: str) -> list[Row]:
+    if kind == HOOKS:
+        distributions = discovery.index().distributions
+        return [_row(entry) for name in sorted(distributions) for entry in distributions[name].hooks]
     offered = discovery.index().entries[kind]
     result = []
     for name in sorted({*offered, *CORE_OBJECTS.get(kind, {})}):
@@ -71,6 +76,8 @@ def _state(entry: Entry) -> tuple[str, str]:
     fault = policy.api_fault(distribution) if distribution else None
     if fault:
         return "outdated", fault
+    if entry.kind == HOOKS:  # a module of hooks neither goes before another nor stands in its way
+        return "ok", ""
     failure = registry.failure_of(entry)
     if failure is not None:
         return "broken", f"{type(failure.cause).__name__}: {failure.cause}"
@@ -103,8 +110,11 @@ def check(kind: str | None = None, distribution: str | None = None) -> list[Row]
 
 def _checked(entry: Entry) -> Row:
     try:
-        registry.load(entry)
-    except Exception as error:  # also a core object that cannot be imported
+        if entry.kind == HOOKS:
+            hooks.check(entry)
+        else:
+            registry.load(entry)
+    except (Exception, SystemExit) as error:  # also a core object that cannot be imported
         cause = error.__cause__ or error
         detail = f"{type(cause).__name__}: {cause}"
         return Row(entry.kind, entry.name, entry.distribution, entry.version, "broken", entry.value, detail)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from kcore import config
 from kcore.cli import main
 
 
@@ -66,7 +67,44 @@ def test_show_a_distribution_that_has_hooks_only(site, capsys):
     site.distribution("their-hooks", entry_points="[kcore.hooks]\ntheirs = their_hooks.hooks\n")
     status, out = run(capsys, "plugins", "show", "their-hooks")
     assert status == 0
-    assert "their-hooks 1.0 (third-party)" in out and "hooks:theirs = their_hooks.hooks" in out
+    assert "their-hooks 1.0 (third-party)" in out and "hooks:theirs = their_hooks.hooks  [ok]" in out
+
+
+HOOK_MODULES = {
+    "good": "from kcore.plugins.hookspecs import hookimpl\n@hookimpl\ndef kcore_cli_commands(): return []\n",
+    "failing": "1 / 0\n",
+    "leaving": "raise SystemExit(3)\n",
+    "misspelt": "from kcore.plugins.hookspecs import hookimpl\n@hookimpl\ndef kcore_cli_comands(): return []\n",
+}
+
+
+def test_modules_of_hooks_are_listed_and_checked(site, capsys, monkeypatch):
+    for name, source in HOOK_MODULES.items():
+        site.module(f"{name}_hooks.py", source)
+        site.distribution(f"their-{name}", {"hooks": {name: f"{name}_hooks"}})
+    site.module("off_hooks.py", "1 / 0\n")
+    site.distribution("their-off", {"hooks": {"off": "off_hooks"}})
+    monkeypatch.setenv("KCORE_PLUGINS_DISABLED", "their-off")
+    config.reload()
+
+    status, out = run(capsys, "plugins", "list", "--kind", "hooks", "--json")
+    rows = {row["name"]: row for row in json.loads(out)["plugins"]}
+    assert status == 0 and "good_hooks" not in sys.modules
+    assert rows["good"] == {
+        "kind": "hooks", "name": "good", "distribution": "their-good", "version": "1.0", "state": "ok",
+        "value": "good_hooks", "detail": "",
+    }  # fmt: skip
+    assert rows["failing"]["state"] == "ok" and rows["off"]["state"] == "disabled"
+    assert "their-good" in run(capsys, "plugins", "list")[1]
+
+    assert run(capsys, "plugins", "check", "--distribution", "their-good") == (0, "1 of 1 names can be used\n")
+    status, out = run(capsys, "plugins", "check", "--kind", "hooks", "--json")
+    rows = {row["name"]: row for row in json.loads(out)["plugins"]}
+    assert status == 1
+    assert {name for name, row in rows.items() if row["state"] == "broken"} == {"failing", "leaving", "misspelt"}
+    assert rows["failing"]["detail"] == "ZeroDivisionError: division by zero"
+    assert "kcore_cli_comands" in rows["misspelt"]["detail"]
+    assert rows["off"]["state"] == "disabled" and rows["good"]["state"] == "ok"
 
 
 def test_an_error_is_a_line_and_a_status(zoo, capsys):
