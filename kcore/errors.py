@@ -80,9 +80,6 @@ class KcoreWarning(UserWarning):
     """Base of all warnings of kcore."""
 
 
-# --- tensors, graphs and their execution -------------------------------------------------------
-
-
 def warn(message: str, category: type[Warning] = KcoreWarning) -> None:
     """Warn at the user's line: the innermost one outside kcore and its plugins.
 
@@ -98,7 +95,12 @@ def warn(message: str, category: type[Warning] = KcoreWarning) -> None:
     # As `warnings.warn` does, so that the filters "default", "once" and "module" tell one place once.
     registry = names.setdefault("__warningregistry__", {})
     module = names.get("__name__") or "<unknown>"
-    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry, names)
+    # Without the module's globals: Python would ask their loader for the line, and that of a prompt, or of
+    # `python -c`, raises an ImportError instead of answering None.
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
+
+
+# --- tensors, graphs and their execution -------------------------------------------------------
 
 
 class ShapeError(KcoreError, ValueError):

@@ -114,7 +114,15 @@ def origin_of(error: BaseException) -> Origin | None:
 
 # What stands between kcore's frames and the user's without being either.
 _BETWEEN = frozenset(
-    ("contextlib", "functools", "importlib", "importlib._bootstrap", "_frozen_importlib", "_frozen_importlib_external")
+    (
+        "contextlib",
+        "functools",
+        "importlib",
+        "importlib._bootstrap",
+        "importlib._bootstrap_external",
+        "_frozen_importlib",
+        "_frozen_importlib_external",
+    )
 )
 
 

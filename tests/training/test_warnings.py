@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -73,3 +75,23 @@ def test_one_place_is_told_once():
             warn("told once")
     assert [str(w.message) for w in record] == ["told once"]
     assert record[0].category is KcoreWarning
+
+
+@pytest.mark.parametrize("arguments", [["-c", "{}"], ["-"], ["-i"]], ids=["command", "standard input", "prompt"])
+def test_a_program_without_a_file_is_warned(arguments):
+    """The loader of its `__main__` raises where others answer that there is no such line."""
+    code = "from kcore.errors import warn; warn('told'); print('went on')"
+    arguments = [argument.format(code) for argument in arguments]
+    command = [sys.executable, "-W", "default", *arguments]
+    result = subprocess.run(command, input=code + "\n", capture_output=True, text=True, check=True, timeout=60)
+    assert "KcoreWarning: told" in result.stderr
+    assert "went on" in result.stdout
+
+
+def test_a_plugin_that_warns_while_it_is_imported(tmp_path, monkeypatch):
+    """Python's own frames stand between the user's `import` and the plugin's code."""
+    (tmp_path / "kcore_warns_at_import.py").write_text("from kcore.errors import warn\nwarn('told')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.warns(KcoreWarning, match="told") as record:
+        import kcore_warns_at_import  # noqa: F401 # here
+    assert "# here" in warned_line(record)
