@@ -39,7 +39,7 @@ def get(identifier: Any) -> Any:
         ValueError: none of these, or nobody has the name.
     """
     if isinstance(identifier, (str, Mapping)):
-        return interpret("optimizers", identifier, instance=True)
+        identifier = interpret("optimizers", identifier, instance=True)
     if hasattr(identifier, "get_updates"):
         return identifier
     if hasattr(identifier, "apply_gradients"):

@@ -20,11 +20,15 @@ class Kind(NamedTuple):
         name: the plural name: the door is `kcore.<name>`, the entry-point group `kcore.<name>`.
         label: what one of them is called in messages.
         ignores_case: whether 'sgd' finds `SGD`.
+        in_configurations: whether strings and saved models name its objects, so that `custom_objects` can.
+        modules: whether its names may stand for modules: `import kcore.<name>.<module>`.
     """
 
     name: str
     label: str
     ignores_case: bool = False
+    in_configurations: bool = True
+    modules: bool = False
 
     @property
     def group(self) -> str:
@@ -39,16 +43,16 @@ KINDS: dict[str, Kind] = {
         Kind("losses", "loss function"),
         Kind("metrics", "metric function"),
         Kind("optimizers", "optimizer", ignores_case=True),
-        Kind("callbacks", "callback"),
+        Kind("callbacks", "callback", in_configurations=False),
         Kind("initializers", "initializer"),
         Kind("activations", "activation function"),
         Kind("regularizers", "regularizer"),
         Kind("constraints", "constraint"),
-        Kind("datasets", "data set"),
-        Kind("applications", "application"),
-        Kind("preprocessing", "preprocessing module"),
-        Kind("wrappers", "wrapper module"),
-        Kind("backends", "backend"),
+        Kind("datasets", "data set", in_configurations=False, modules=True),
+        Kind("applications", "application", in_configurations=False, modules=True),
+        Kind("preprocessing", "preprocessing module", in_configurations=False, modules=True),
+        Kind("wrappers", "wrapper module", in_configurations=False, modules=True),
+        Kind("backends", "backend", in_configurations=False),
     )
 }
 

@@ -149,7 +149,10 @@ def read_distribution(source: Any) -> Distribution | None:
 
 def _fault(group: str, name: str, value: str) -> str:
     if group not in _GROUPS:
-        return f"the entry-point group [{group}] is unknown"
+        import difflib  # needed only when something is wrong
+
+        near = difflib.get_close_matches(group, _GROUPS, 1)
+        return f"the entry-point group [{group}] is unknown" + (f"; did you mean [{near[0]}]?" if near else "")
     if not value:
         return f"[{group}] has a line that is no entry: {name[:80]!r}"
     if not _VALUE.match(value):

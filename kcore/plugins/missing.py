@@ -32,9 +32,13 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
     if owner is not None:
         message += _install(owner)
     elif nearest:
-        message += f"Did you mean {' or '.join(repr(near) for near in nearest)}? If it is your own, {_own()}."
+        message += f"Did you mean {' or '.join(repr(near) for near in nearest)}?"
+        if kind_of(kind).in_configurations:
+            message += f" If it is your own, {_own()}."
     else:
         message += _elsewhere(kind, name) or _not_installed_but_near(kind, name) or _no_idea(kind)
+    if owner is None and discovery.index().problems:  # for the author of a plugin: his line may be one of them
+        message += " Some installed plugins have defects: 'kcore plugins check' tells which."
     return NotInstalledError(message, kind=kind, name=name, distribution=owner, nearest=nearest)
 
 
@@ -72,9 +76,10 @@ def _not_installed_but_near(kind: str, name: str) -> str:
 
 
 def _no_idea(kind: str) -> str:
+    own = f"If it is your own, {_own()}; if" if kind_of(kind).in_configurations else "If"
     return (
-        f"No installed plugin offers it ('kcore plugins list --kind {kind}' shows what there is). If it is "
-        f"your own, {_own()}; if it is in a plugin, install that."
+        f"No installed plugin offers it ('kcore plugins list --kind {kind}' shows what there is). {own} it is in a "
+        "plugin, install that."
     )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
 from typing import Any, TypeVar
 
 from kcore.config import PluginSettings, normalized, settings
@@ -180,10 +181,13 @@ def load(entry: Entry) -> Any:
     key = (entry.kind, entry.name, entry.distribution)
     try:
         found = _import(entry)
+        if isinstance(found, ModuleType) and not kind_of(entry.kind).modules:
+            raise TypeError(f"it is a module; the entry point of a {kind_of(entry.kind).label} is 'module:name'")
     except (Exception, SystemExit) as error:  # whatever a stranger's module does at import
         failure = PluginLoadError(
             f"The {kind_of(entry.kind).label} '{entry.name}' of {entry.source} cannot be loaded: importing "
-            f"{entry.value} failed with {type(error).__name__}: {error}",
+            f"{entry.value} failed with {type(error).__name__}: {str(error).removesuffix('.')}. Other plugins keep "
+            f"working. As its user: pip install --upgrade {entry.distribution}, or tell its author.",
             kind=entry.kind,
             name=entry.name,
             distribution=entry.distribution,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from kcore import config
@@ -59,7 +60,9 @@ def _named(name: str) -> Device:
     try:
         return registry.get("backends", name)()
     except NotInstalledError as error:
-        if name in _EXTRAS and type(error) is NotInstalledError:  # not: switched off
-            message = f"The backend '{name}', which the configuration asks for, is not installed: {_EXTRAS[name]}."
-            raise NotInstalledError(message, kind="backends", name=name) from None
-        raise
+        if type(error) is not NotInstalledError:  # switched off
+            raise
+        remedy = f"The backend '{name}' is not installed: {_EXTRAS[name]}." if name in _EXTRAS else str(error)
+        asked = "KCORE_BACKEND" if os.environ.get("KCORE_BACKEND") else '"backend" in kcore.json'
+        message = f"{remedy} {asked} asks for it; 'numpy' is always there."
+        raise NotInstalledError(message, kind="backends", name=name, nearest=error.nearest) from None

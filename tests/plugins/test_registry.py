@@ -131,6 +131,23 @@ def test_an_unknown_name_names_the_nearest_ones(site):
     with pytest.raises(ValueError, match=r"Unknown layer: 'Zebro'\. Did you mean 'Zebra'") as caught:
         registry.get("layers", "Zebro")
     assert caught.value.nearest == ("Zebra",)
+    assert "defects" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "told"), [("losses", True), ("datasets", False), ("backends", False)])
+@pytest.mark.parametrize("wanted", ["zebro", "quagga"])
+def test_custom_objects_are_offered_where_they_are_looked_up(site, kind, told, wanted):
+    site.plugin("zoo", kind, zebra=a_class("zebra"))
+    with pytest.raises(ValueError, match=wanted) as caught:
+        registry.get(kind, wanted)
+    assert ("custom_objects" in str(caught.value)) == told
+
+
+def test_a_missing_name_points_to_defects_of_what_is_installed(site):
+    site.distribution("misspelt", {"layer": {"Quagga": "misspelt:Quagga"}})
+    with pytest.raises(ValueError, match="defects: 'kcore plugins check' tells which"):
+        registry.get("layers", "Quagga")
+    assert "[kcore.layer] is unknown; did you mean [kcore.layers]?" in "".join(report.problems())
 
 
 def test_a_name_of_another_kind_says_so(site):
@@ -284,10 +301,20 @@ def test_a_broken_plugin_says_so_and_leaves_the_others_alone(site, source, cause
         "2.5",
     )
     assert error.cause is error.__cause__
+    assert "pip install --upgrade broken-zoo" in str(error)
     assert registry.get("layers", "Ant").origin == "aaa"
     assert registry.get("layers", "Zorilla").origin == "zzz"
     states = {row.name: row.state for row in report.rows("layers")}
     assert (states["Zebra"], states["Ant"]) == ("broken", "ok")
+
+
+def test_a_module_where_an_object_is_expected(site):
+    """An entry point without its ':name' would otherwise fail where the module is called."""
+    site.module("half.py", "class Zebra: pass\n")
+    site.distribution("half", {"layers": {"Zebra": "half"}, "datasets": {"half": "half"}})
+    with pytest.raises(PluginLoadError, match="it is a module; the entry point of a layer is 'module:name'"):
+        registry.get("layers", "Zebra")
+    assert registry.get("datasets", "half").Zebra
 
 
 def test_a_plugin_that_was_repaired_is_tried_again(site):

@@ -125,5 +125,14 @@ def test_cupy_without_its_plugin_says_what_to_install(choose):
 
 
 def test_an_unknown_backend_is_refused(choose):
-    with pytest.raises(NotInstalledError, match="Unknown backend: 'nunpy'"):
+    with pytest.raises(NotInstalledError, match="Unknown backend: 'nunpy'.*KCORE_BACKEND asks for it"):
         choose("nunpy")()
+
+
+def test_an_unknown_backend_of_the_file_names_the_file(choose, monkeypatch, tmp_path):
+    current = choose("")
+    (tmp_path / "kcore.json").write_text('{"backend": "nunpy"}')
+    monkeypatch.setenv("KCORE_HOME", str(tmp_path))
+    config.reload()
+    with pytest.raises(NotInstalledError, match='"backend" in kcore.json asks for it'):
+        current()
