@@ -45,7 +45,30 @@ __all__ = ["Input", "Model", "Sequential", "__version__", *(m for m in _MODULES 
 # From here on `import kcore.datasets.mnist` and the old import paths of Keras scripts are found.
 _finder.install()
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what editors and type checkers see instead of `__getattr__`
+    from kcore import activations as activations
+    from kcore import applications as applications
+    from kcore import backend as backend
+    from kcore import backends as backends
+    from kcore import callbacks as callbacks
+    from kcore import compat as compat
+    from kcore import config as config
+    from kcore import constraints as constraints
+    from kcore import datasets as datasets
+    from kcore import engine as engine
+    from kcore import errors as errors
+    from kcore import initializers as initializers
+    from kcore import layers as layers
+    from kcore import losses as losses
+    from kcore import metrics as metrics
+    from kcore import models as models
+    from kcore import optimizers as optimizers
+    from kcore import plugins as plugins
+    from kcore import preprocessing as preprocessing
+    from kcore import regularizers as regularizers
+    from kcore import testing as testing
+    from kcore import utils as utils
+    from kcore import wrappers as wrappers
     from kcore.layers import Input as Input
     from kcore.models import Model as Model
     from kcore.models import Sequential as Sequential

@@ -3,7 +3,9 @@
     python tools/catalogue.py [--check]
 
 - kcore/plugins/catalogue.py: which first-party distribution has which name,
-- kcore/layers.pyi and the other doors' stub files, so that editors complete first-party names,
+- stub files, so that editors and type checkers know the names that are found when they are first used: of the doors
+  (kcore/layers.pyi), of first-party modules behind them (kcore/datasets/mnist.pyi) and of the core's packages whose
+  names live in their modules (kcore/engine/__init__.pyi),
 - the extra `all` in the root pyproject.toml.
 
 Exit status 1 with --check when something is not up to date.
@@ -83,13 +85,27 @@ def stub_source(kind: str, names: dict[str, tuple[str, str]], door: Path) -> str
     return "\n".join(lines) + "\n"
 
 
-def models_stub() -> str:
-    """The text of kcore/models.pyi, from the table in kcore/models.py."""
-    tree = ast.parse((ROOT / "kcore/models.py").read_text(encoding="utf-8"))
-    assignments = [node for node in tree.body if isinstance(node, ast.Assign)]
-    table = next(node.value for node in assignments if ast.unparse(node.targets[0]) == "_NAMES")
-    imports = [_import(name, value) for name, value in ast.literal_eval(table).items()]
-    return "\n".join([f"# {HEADER}", *sorted(imports)]) + "\n"
+def lazy_stubs() -> dict[Path, str]:
+    """The stub files of modules made with `lazy_names`, from the tables in their sources."""
+    files = {}
+    for file in sorted((ROOT / "kcore").rglob("*.py")):
+        source = file.read_text(encoding="utf-8")
+        if "= lazy_names(" in source:
+            assignments = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+            tables = [ast.literal_eval(node.value) for node in assignments if isinstance(node.value, ast.Dict)]
+            imports = [_import(name, value) for table in tables for name, value in table.items()]
+            files[file.with_suffix(".pyi")] = "\n".join([f"# {HEADER}", *sorted(imports)]) + "\n"
+    return files
+
+
+def module_stubs(catalogue: Catalogue) -> dict[Path, str]:
+    """The stub files of what can be imported as a module of a door: `import kcore.datasets.mnist`."""
+    return {
+        ROOT / f"kcore/{kind}/{name}.pyi": f"# {HEADER}\nfrom {value} import *\n"
+        for kind, names in catalogue.items()
+        for name, (_, value) in names.items()
+        if ":" not in value
+    }
 
 
 def _import(name: str, value: str) -> str:
@@ -131,8 +147,9 @@ def outputs() -> dict[Path, str]:
     catalogue = read_catalogue(projects)
     files = {
         ROOT / "kcore/plugins/catalogue.py": catalogue_source(projects, catalogue),
-        ROOT / "kcore/models.pyi": models_stub(),
         ROOT / "pyproject.toml": root_pyproject(projects),
+        **lazy_stubs(),
+        **module_stubs(catalogue),
     }
     for kind in KINDS:
         door = door_file(kind)
@@ -141,10 +158,16 @@ def outputs() -> dict[Path, str]:
     return files
 
 
+def leftovers(wanted: dict[Path, str]) -> list[Path]:
+    """Stub files of what is not there any more."""
+    return sorted(file for file in (ROOT / "kcore").rglob("*.pyi") if file not in wanted)
+
+
 def drift() -> str:
     """What is not up to date, as a diff; '' where everything is."""
-    differences = []
-    for file, wanted in outputs().items():
+    files = outputs()
+    differences = [f"to be removed: {file.relative_to(ROOT)}" for file in leftovers(files)]
+    for file, wanted in files.items():
         found = file.read_text(encoding="utf-8") if file.exists() else ""
         name = str(file.relative_to(ROOT))
         differences += difflib.unified_diff(found.splitlines(), wanted.splitlines(), name, name, lineterm="")
@@ -158,7 +181,11 @@ def main() -> int:
         difference = drift()
         print(difference or "the catalogue is up to date")
         return 1 if difference else 0
-    for file, wanted in outputs().items():
+    files = outputs()
+    for file in leftovers(files):
+        file.unlink()
+        print(f"removed {file.relative_to(ROOT)}")
+    for file, wanted in files.items():
         if not file.exists() or file.read_text(encoding="utf-8") != wanted:
             file.write_text(wanted, encoding="utf-8")
             print(f"wrote {file.relative_to(ROOT)}")

@@ -30,7 +30,7 @@ _running: ContextVar[CallRecord | None] = ContextVar("kcore_running_call", defau
 class CallRecord:
     """What one call of a layer created.
 
-    # Attributes
+    Attributes:
         layer: the layer that was called.
         losses: list of loss tensors.
         updates: list of (layer, update) pairs; the layer is the one whose `add_update` was used.

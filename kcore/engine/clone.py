@@ -15,17 +15,17 @@ from kcore.errors import ArgumentError
 from kcore.graph import Tensor
 
 
-def clone_model(model: Any, input_tensors: Any = None) -> Any:
+def clone_model(model: Any, input_tensors: Any = None) -> Model:
     """A model of the same architecture, with new layers and newly initialized weights.
 
-    # Arguments
+    Args:
         model: `Model` or `Sequential`.
         input_tensors: tensor or list of tensors to build upon, instead of new inputs.
 
-    # Returns
+    Returns:
         A model.
 
-    # Raises
+    Raises:
         ValueError: `model` is none, or the number of input tensors is wrong.
     """
     if not isinstance(model, Network):

@@ -22,11 +22,11 @@ def serialize(layer: Layer) -> dict[str, Any]:
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Layer:
     """A layer from `{"class_name": ..., "config": ...}`.
 
-    # Arguments
+    Args:
         config: dictionary; further keys do no harm.
         custom_objects: dictionary, names to classes and functions that are not installed as plugins.
 
-    # Raises
+    Raises:
         ValueError: no layer, or one that nobody has; the message says which and what to install.
     """
     if not isinstance(config, Mapping) or not isinstance(config.get("class_name"), str) or "config" not in config:

@@ -25,18 +25,18 @@ History = tuple[Any, int, int]
 class GraphMap:
     """Layers and calls (nodes) between `inputs` and `outputs`.
 
-    # Arguments
+    Args:
         inputs, outputs: sequences of tensors that layers made.
         input_layers: the input layer of each input.
         owner: the model's class name, for messages.
 
-    # Attributes
+    Attributes:
         layers: list of layers, in the order of their weights in files.
         nodes: list of nodes, each after those that make its inputs; input layers' first.
         nodes_by_depth, layers_by_depth: dictionaries, distance from the outputs to lists.
         input_histories, output_histories: for each input and output (layer, node index, tensor index).
 
-    # Raises
+    Raises:
         ValueError: an output depends on a tensor that is not among the inputs, or that no layer made;
             or two layers have one name.
     """
@@ -168,12 +168,12 @@ class GraphMap:
 def get_source_inputs(tensor: Tensor, layer: Any = None, node_index: int | None = None) -> list[Tensor]:
     """The tensors of input layers that a tensor depends on.
 
-    # Arguments
+    Args:
         tensor: tensor that a layer made.
         layer, node_index: the layer and the number of its call that made it; read from the tensor by
             default.
 
-    # Returns
+    Returns:
         List of tensors, each once, in the order in which a walk backwards meets them.
     """
     if layer is None or node_index is None:

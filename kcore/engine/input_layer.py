@@ -14,7 +14,7 @@ from kcore.graph import Tensor
 class InputLayer(Layer):
     """The layer behind `Input`: it holds the placeholder, or another tensor, that a model starts from.
 
-    # Arguments
+    Args:
         input_shape: tuple, the shape of one sample, without the batch axis.
         batch_size: int, the fixed batch size that goes with it, or None.
         batch_input_shape: tuple, the shape with the batch axis, instead of the two above.
@@ -92,7 +92,7 @@ def Input(
 ) -> Tensor:
     """A tensor that a model can start from.
 
-    # Arguments
+    Args:
         shape: tuple of ints and Nones, the shape of one sample: `(32,)` for batches of vectors of 32.
         batch_shape: tuple with the batch axis, instead of `shape`: `(10, 32)`, or `(None, 32)`.
         name: string, the input's name, which dictionaries of data use; unique in a model.
@@ -100,13 +100,13 @@ def Input(
         sparse: boolean, whether sparse data will be given.
         tensor: existing tensor to wrap; no placeholder is made then.
 
-    # Returns
+    Returns:
         A tensor.
 
-    # Raises
+    Raises:
         ValueError: neither shape nor tensor, or a shape that is none.
 
-    # Example
+    Example:
         >>> x = Input(shape=(32,))
         >>> y = Dense(16, activation="softmax")(x)
         >>> model = Model(x, y)

@@ -30,7 +30,7 @@ class Layer(Connected, Tracked):
     `get_config`. Calling a layer on tensors builds it, runs `call`, and records the call, so that models
     can be made from its outputs.
 
-    # Arguments
+    Args:
         name: string, unique in a model; made from the class's name by default (`dense_1`).
         trainable: boolean, whether training changes the weights.
         input_shape: tuple, the shape of one sample, for the first layer of a `Sequential`.
@@ -39,13 +39,13 @@ class Layer(Connected, Tracked):
         dtype: string, the dtype of the input that goes with it.
         weights: list of arrays, initial values of the weights.
 
-    # Attributes
+    Attributes:
         name, trainable, built, stateful: as named.
         input_spec: `InputSpec` or list of them, what the inputs must be; None for anything.
         supports_masking: boolean, whether a mask passes through unchanged where `compute_mask` is
             not overridden.
 
-    # Raises
+    Raises:
         TypeError: an unknown keyword argument.
     """
 
@@ -93,20 +93,20 @@ class Layer(Connected, Tracked):
     def build(self, input_shape: Any) -> None:
         """Make the weights. Called once, before the first `call`; sets `built`.
 
-        # Arguments
+        Args:
             input_shape: tuple (batch axis included), or list of tuples for several inputs.
         """
         self.built = True
 
-    def call(self, inputs: Any, **kwargs: Any) -> Any:
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:  # type checkers let a subclass name its own
         """The computation.
 
-        # Arguments
+        Args:
             inputs: tensor or list of tensors.
             kwargs: what the caller gave by keyword. A subclass that names `mask` gets the input's
                 mask, where there is one.
 
-        # Returns
+        Returns:
             Tensor or list of tensors.
         """
         return inputs
@@ -118,7 +118,7 @@ class Layer(Connected, Tracked):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The output's mask, for these inputs and their mask (or list of masks).
 
-        # Raises
+        Raises:
             TypeError: the layer does not support masking, and there is a mask.
         """
         if self.supports_masking:
@@ -149,12 +149,12 @@ class Layer(Connected, Tracked):
 
         A layer whose weights once had another number, order or layout overrides this.
 
-        # Arguments
+        Args:
             weights: list of arrays.
             keras_version: the version that wrote them: '1', '2.0.5', '2.1.6' ...
             backend: 'tensorflow', 'theano' or 'cntk'; None where the file does not say.
 
-        # Returns
+        Returns:
             List of arrays for `set_weights`; wrong ones may be left wrong, they are refused later.
         """
         return weights
@@ -167,14 +167,14 @@ class Layer(Connected, Tracked):
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Apply the layer to tensors, and record the call.
 
-        # Arguments
+        Args:
             inputs: tensor or list of tensors.
             kwargs: passed to `call`.
 
-        # Returns
+        Returns:
             The output tensor, or list of tensors where there are several.
 
-        # Raises
+        Raises:
             ValueError: the inputs are not what the layer expects.
         """
         with self._named_in_errors(), name_scope(self.name), recording(self) as record:

@@ -22,18 +22,18 @@ from kcore.graph import Tensor
 class Network(Layer):
     """A directed acyclic graph of layers, itself a layer: it can be called, shared and nested.
 
-    # Arguments
+    Args:
         inputs: tensor or list of tensors that the graph starts from, usually from `Input`. Outputs of
             other layers are allowed too: the network then is what comes after them.
         outputs: tensor or list of tensors computed from them.
         name: string.
 
-    # Attributes
+    Attributes:
         inputs, outputs: lists of tensors.
         layers: list of layers, those furthest from the outputs first.
         input_names, output_names: names of the layers that inputs and outputs come from.
 
-    # Raises
+    Raises:
         TypeError: an input or output that no layer made.
         ValueError: an input given twice, an output that does not depend on the inputs alone, or two
             layers of one name.
@@ -178,7 +178,7 @@ class Network(Layer):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name, or by its place in `layers`.
 
-        # Raises
+        Raises:
             ValueError: there is none.
         """
         if index is not None:
@@ -219,7 +219,7 @@ class Network(Layer):
     def set_weights(self, weights: list[Any]) -> None:
         """Set all weights.
 
-        # Arguments
+        Args:
             weights: list of arrays, in number, order and shapes as `get_weights` returns.
         """
         assign_weights(self.name, self._weights_by_layer(), weights)
@@ -323,11 +323,11 @@ class Network(Layer):
     def call(self, inputs: Any, mask: Any = None) -> Any:  # type: ignore[override]
         """Apply the whole graph to new inputs.
 
-        # Arguments
+        Args:
             inputs: tensor or list of tensors, one for each input.
             mask: tensor, None, or list of these.
 
-        # Returns
+        Returns:
             Tensor or list of tensors.
         """
         return unpack_singleton(self._run(inputs, mask)[0])
@@ -356,11 +356,11 @@ class Network(Layer):
     ) -> tuple[list[Tensor], list[Any], list[Shape]]:
         """Apply the layers to new inputs, call by call as they were applied to the network's own.
 
-        # Arguments
+        Args:
             inputs: list of tensors, one for each input.
             masks: list of their masks (tensors or Nones).
 
-        # Returns
+        Returns:
             Lists of output tensors, of their masks, and of their shapes.
         """
         self._require_number(inputs)
@@ -414,7 +414,7 @@ class Network(Layer):
     def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """A network from the dictionary that `get_config` returned.
 
-        # Arguments
+        Args:
             config: dictionary.
             custom_objects: dictionary, names to layers and functions that are not installed as plugins.
         """
@@ -433,7 +433,7 @@ class Network(Layer):
     ) -> None:
         """Print a table of the layers, their output shapes and numbers of weights.
 
-        # Arguments
+        Args:
             line_length: int, width of the table.
             positions: list of floats, where each column ends, as parts of the width.
             print_fn: function that is given each line; `print` by default.
@@ -451,7 +451,7 @@ class Network(Layer):
     ) -> None:
         """Save architecture, weights, and training configuration and state to one HDF5 file.
 
-        # Arguments
+        Args:
             filepath: path, or open `h5py.File` or `Group`.
             overwrite: boolean; False asks on the terminal before an existing file is replaced.
             include_optimizer: boolean, whether the optimizer's state is saved too.
@@ -463,7 +463,7 @@ class Network(Layer):
     def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Save the weights to an HDF5 file.
 
-        # Arguments
+        Args:
             filepath: path, or open `h5py.File` or `Group`.
             overwrite: boolean; False asks on the terminal before an existing file is replaced.
         """
@@ -474,7 +474,7 @@ class Network(Layer):
     ) -> None:
         """Load weights from an HDF5 file of weights or of a whole model.
 
-        # Arguments
+        Args:
             filepath: path, or open `h5py.File` or `Group`.
             by_name: boolean; False: the layers with weights are matched in order. True: layers are
                 matched by their names, and others are left as they are.
@@ -482,7 +482,7 @@ class Network(Layer):
                 another number, with a warning.
             reshape: boolean, with `by_name`: reshape weights that have as many elements.
 
-        # Raises
+        Raises:
             ValueError: the file does not fit; the model is unchanged then.
         """
         _saving().load_weights(self, filepath, by_name, skip_mismatch, reshape)
@@ -490,7 +490,7 @@ class Network(Layer):
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as a JSON string, for `model_from_json`.
 
-        # Arguments
+        Args:
             kwargs: passed to `json.dumps`.
         """
         return _saving().model_to_json(self, **kwargs)
@@ -498,7 +498,7 @@ class Network(Layer):
     def to_yaml(self, **kwargs: Any) -> str:
         """The architecture as a YAML string, for `model_from_yaml`; needs PyYAML.
 
-        # Arguments
+        Args:
             kwargs: passed to `yaml.safe_dump`.
         """
         return _saving().model_to_yaml(self, **kwargs)

@@ -100,7 +100,7 @@ def tensors_from_config(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Make the layers that a description lists, repeat their calls; return input and output tensors.
 
-    # Raises
+    Raises:
         ValueError: the description is not one, or contradicts itself.
     """
     if not isinstance(config, Mapping):
@@ -142,7 +142,7 @@ class _Builder:
     def run(self) -> None:
         """Repeat all calls.
 
-        # Raises
+        Raises:
             ValueError: some wait for inputs that are never made.
         """
         ready = deque(self.layers)

@@ -19,7 +19,7 @@ class Node:
     Making one appends it to `outbound_layer._inbound_nodes`, and to `_outbound_nodes` of the layers
     that made the inputs.
 
-    # Attributes
+    Attributes:
         outbound_layer: the layer that was called.
         inbound_layers: the layer that made each input (None for a tensor no layer made).
         node_indices, tensor_indices: which call of that layer, and which of its outputs.

@@ -23,11 +23,11 @@ class Sequential(Model):
     It is a `Model` whose inputs and outputs follow from the layers. What lies between them is found when
     it is first needed, so that adding many layers costs no more than calling them.
 
-    # Arguments
+    Args:
         layers: list of layers to add.
         name: string.
 
-    # Example
+    Example:
         >>> model = Sequential([Dense(32, input_shape=(784,)), Activation("relu")])
         >>> model.add(Dense(10, activation="softmax"))
     """
@@ -42,11 +42,11 @@ class Sequential(Model):
     def add(self, layer: Layer) -> None:
         """Put a layer on top.
 
-        # Arguments
+        Args:
             layer: layer; the first must know its input shape (`input_shape=...`), or be an `InputLayer`
                 or a model.
 
-        # Raises
+        Raises:
             TypeError: not a layer.
             ValueError: the first layer has no input shape, or a layer has several outputs.
         """
@@ -91,7 +91,7 @@ class Sequential(Model):
     def pop(self) -> None:
         """Take the last layer off.
 
-        # Raises
+        Raises:
             TypeError: there is none.
         """
         if not self._layers:
@@ -110,7 +110,7 @@ class Sequential(Model):
     def build(self, input_shape: Any = None) -> None:
         """Find what lies between input and output. Done by itself at first need.
 
-        # Raises
+        Raises:
             TypeError: the model is empty.
         """
         if not self._layers:
@@ -175,10 +175,10 @@ class Sequential(Model):
     def predict_proba(self, x: Any, batch_size: int | None = None, verbose: int = 0, steps: int | None = None) -> Any:
         """`predict`, with a warning where the results are no probabilities.
 
-        # Arguments
+        Args:
             x, batch_size, verbose, steps: as in `predict`.
 
-        # Returns
+        Returns:
             Array of floats of shape (samples, classes).
         """
         predictions = self.predict(x, batch_size, verbose, steps)
@@ -192,10 +192,10 @@ class Sequential(Model):
     def predict_classes(self, x: Any, batch_size: int | None = None, verbose: int = 0, steps: int | None = None) -> Any:
         """The predicted classes.
 
-        # Arguments
+        Args:
             x, batch_size, verbose, steps: as in `predict`.
 
-        # Returns
+        Returns:
             Array of ints: the index of the largest output, or for a single output whether it is above 0.5.
         """
         predictions = self.predict(x, batch_size, verbose, steps)
@@ -212,7 +212,7 @@ class Sequential(Model):
     def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         """A model from what `get_config` returned, or from the dictionary that Keras 2.2 and later write.
 
-        # Arguments
+        Args:
             config: list, or dictionary with `name` and `layers`.
             custom_objects: dictionary, names to layers and functions that are not installed as plugins.
         """

@@ -18,14 +18,14 @@ class InputSpec:
     A layer sets `self.input_spec` to one of these, or to a list, one for each input; every call is
     checked against it and refused with the layer's name.
 
-    # Arguments
+    Args:
         dtype: string, the dtype demanded.
         shape: tuple of ints and Nones; None stands for any size.
         ndim: int, the rank demanded (that of `shape` where one is given).
         max_ndim, min_ndim: ints, limits of the rank.
         axes: dictionary, axis (may be negative) to the size demanded there; None for any.
 
-    # Example
+    Example:
         >>> self.input_spec = InputSpec(min_ndim=2, axes={-1: input_dim})
     """
 
@@ -75,11 +75,11 @@ class InputSpec:
 def check_inputs(layer: Layer, inputs: Any) -> None:
     """Refuse inputs that `layer.input_spec` does not allow.
 
-    # Arguments
+    Args:
         layer: the layer that is called.
         inputs: a tensor or a list of tensors.
 
-    # Raises
+    Raises:
         ValueError: not a tensor, the wrong number of tensors, or a tensor of wrong rank, shape or
             dtype; the message names the layer.
     """

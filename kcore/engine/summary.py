@@ -18,7 +18,7 @@ def print_summary(
 ) -> None:
     """Print a table of a model's layers, their output shapes and numbers of weights.
 
-    # Arguments
+    Args:
         model: model.
         line_length: int, width of the table (65, or 98 where calls are shown too).
         positions: floats, where each column ends, as parts of the width (up to 1) or in characters.

@@ -61,7 +61,7 @@ class Tracked:
     ) -> Any:
         """Make a weight of the layer. Its value is drawn when it is first needed, not here.
 
-        # Arguments
+        Args:
             name: string; the weight is called `<layer>/<name>:0`.
             shape: tuple of ints.
             dtype: string; `K.floatx()` by default.
@@ -71,10 +71,10 @@ class Tracked:
             trainable: boolean, whether the optimizer changes it.
             constraint: function of the weight, applied after each update by the optimizer, or None.
 
-        # Returns
+        Returns:
             The weight, a variable.
 
-        # Raises
+        Raises:
             ValueError: a dimension of the shape is not known.
         """
         from kcore import constraints, initializers, regularizers
@@ -138,10 +138,10 @@ class Tracked:
     def set_weights(self, weights: list[Any]) -> None:
         """Set the values of the weights.
 
-        # Arguments
+        Args:
             weights: list of arrays, with the number and shapes that `get_weights` returns.
 
-        # Raises
+        Raises:
             ValueError: the number or a shape does not match; nothing has been changed then.
         """
         assign_weights(self.name, self.weights, weights)
@@ -149,7 +149,7 @@ class Tracked:
     def count_params(self) -> int:
         """The number of scalars in the weights.
 
-        # Raises
+        Raises:
             RuntimeError: the layer is not built yet.
         """
         if not self.built:
@@ -163,7 +163,7 @@ class Tracked:
     def add_loss(self, losses: Any, inputs: Any = None) -> None:
         """Add to the loss that training minimizes.
 
-        # Arguments
+        Args:
             losses: scalar tensor or list of them.
             inputs: the input tensor or tensors of the call that the losses depend on; None for what
                 depends on no input (the penalty on a weight).
@@ -178,7 +178,7 @@ class Tracked:
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """Have variables changed at each training step.
 
-        # Arguments
+        Args:
             updates: a pair (variable, new value) as `K.update` returns, or a list of them.
             inputs: as in `add_loss`.
         """
@@ -233,12 +233,12 @@ def _is_update(value: Any) -> bool:
 def assign_weights(owner: str, variables: list[Any], values: list[Any]) -> None:
     """Set variables after checking all of them, so that a mistake changes nothing.
 
-    # Arguments
+    Args:
         owner: whose weights they are, for the message.
         variables: list of variables.
         values: list of arrays.
 
-    # Raises
+    Raises:
         ValueError: their number or a shape differs.
     """
     values = list(values)

@@ -15,7 +15,7 @@ class Wrapper(Layer):
     A subclass calls `self.layer.call(...)`, or uses the layer's weights, in its own `call`, and builds it
     in `build`. What the inner layer adds during a call (losses, updates) belongs to the wrapper's call.
 
-    # Arguments
+    Args:
         layer: the layer inside.
         kwargs: as for `Layer`.
     """

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from kcore.plugins.scopes import CustomObjectScope
 from kcore.saving.files import naming
 from kcore.saving.translate import translate
 from kcore.saving.weights import KERAS_VERSION, LAYOUT_BACKEND
+
+if TYPE_CHECKING:
+    from kcore.engine.model import Model
 
 #: More layers than any model has; a description of more is not put together.
 MOST_LAYERS = 20_000
@@ -37,7 +40,7 @@ def model_description(model: Any) -> dict[str, Any]:
 def json_value(value: Any) -> Any:
     """What JSON has instead of an object that it cannot hold; for the argument `default` of `json.dumps`.
 
-    # Raises
+    Raises:
         TypeError: there is nothing.
     """
     if hasattr(value, "get_config"):
@@ -78,14 +81,14 @@ def _yaml() -> Any:
 # --- from text -----------------------------------------------------------------------------------------------
 
 
-def model_from_config(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_config(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """A model (with new weights) from `{"class_name": ..., "config": ...}`.
 
-    # Arguments
+    Args:
         config: dictionary.
         custom_objects: dictionary, names to classes and functions that are not installed as plugins.
 
-    # Raises
+    Raises:
         TypeError, ValueError: not the description of a model, or one with something that nobody has.
     """
     if isinstance(config, list):
@@ -98,7 +101,7 @@ def model_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
         if count_layers(config) > MOST_LAYERS:
             raise SavedModelError(f"The description of the model has more than {MOST_LAYERS} layers.")
         with scope:
-            return deserialize(translate(config))
+            return deserialize(translate(config))  # type: ignore[return-value] # of a model this is one
     except RecursionError:
         raise SavedModelError("The description of the model is nested too deeply.") from None
     except KcoreError:
@@ -123,14 +126,14 @@ def count_layers(config: Any) -> int:
     return count
 
 
-def model_from_json(json_string: str | bytes, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_json(json_string: str | bytes, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """A model (with new weights) from the text that `Model.to_json` returned.
 
-    # Arguments
+    Args:
         json_string: text.
         custom_objects: dictionary, names to classes and functions that are not installed as plugins.
 
-    # Raises
+    Raises:
         ValueError: not such a text.
     """
     with naming("model_from_json"):
@@ -156,17 +159,17 @@ def _hint(source: Any) -> str:
     return ""
 
 
-def model_from_yaml(yaml_string: str | bytes, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def model_from_yaml(yaml_string: str | bytes, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """A model (with new weights) from the text that `Model.to_yaml` returned.
 
     Only plain data are read; tags that would make Python objects are refused, but for the tuples that
     Keras writes.
 
-    # Arguments
+    Args:
         yaml_string: text.
         custom_objects: dictionary, names to classes and functions that are not installed as plugins.
 
-    # Raises
+    Raises:
         ValueError: not such a text.
     """
     yaml = _yaml()

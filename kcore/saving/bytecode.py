@@ -40,10 +40,10 @@ def allow_bytecode(*layers: str) -> Iterator[None]:
 
     Only for files from a source you trust: bytecode can do whatever a program can.
 
-    # Arguments
+    Args:
         layers: names of the layers that may; all where none is named.
 
-    # Example
+    Example:
         >>> with allow_bytecode("lambda_1"):
         ...     model = load_model("model.h5")
     """
@@ -60,7 +60,7 @@ def allow_bytecode(*layers: str) -> Iterator[None]:
 def func_dump(func: Callable[..., Any]) -> Code:
     """A function as data.
 
-    # Returns
+    Returns:
         Tuple of its bytecode (base64 text), the defaults of its arguments, and the values of its closure.
     """
     code = base64.encodebytes(marshal.dumps(func.__code__)).decode("ascii")
@@ -73,13 +73,13 @@ def func_load(
 ) -> Callable[..., Any]:
     """A function from what `func_dump` made of it. Running it runs the code: see `allow_bytecode`.
 
-    # Arguments
+    Args:
         code: bytecode as base64 text, or the whole tuple that `func_dump` returned.
         defaults: tuple, the defaults of its arguments.
         closure: tuple, the values of its closure.
         globs: dictionary, the names the function can use.
 
-    # Raises
+    Raises:
         ValueError: not the bytecode of a function, or that of another version of Python.
     """
     if isinstance(code, (tuple, list)):
@@ -119,7 +119,7 @@ def _usual_names() -> dict[str, Any]:
 def function_config(function: Callable[..., Any]) -> tuple[Any, str]:
     """How a function stands in a layer's configuration.
 
-    # Returns
+    Returns:
         Its name and "function", or its bytecode (see `func_dump`) and "lambda".
     """
     name = getattr(function, "__name__", None) or type(function).__name__
@@ -160,13 +160,13 @@ def function_from_config(
 ) -> Callable[..., Any]:
     """The function that a configuration describes; see the module's docstring for the order.
 
-    # Arguments
+    Args:
         value, kind: what `function_config` returned.
         layer: name of the layer, under which `custom_objects` may have its function too.
         what: the argument it is for: 'function', 'output_shape' or 'mask'.
         custom_objects: names to functions.
 
-    # Raises
+    Raises:
         UnsafeModelError (a ValueError): bytecode that was not allowed.
         SavedModelError (a ValueError): nobody has the function, or the description is damaged.
     """

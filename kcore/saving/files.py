@@ -31,13 +31,13 @@ _BLOCK = 1 << 20  # bytes by which a file grows in memory
 def reading(source: Any) -> Iterator[Any]:
     """Open for reading.
 
-    # Arguments
+    Args:
         source: path, open `h5py.File` or `Group`, binary file object, or the bytes of a file.
 
-    # Returns
+    Returns:
         An `h5py.Group`.
 
-    # Raises
+    Raises:
         FileNotFoundError, and other OSErrors of opening a file.
         DamagedFileError (a ValueError and OSError): not an HDF5 file, or one that cannot be read.
     """
@@ -127,13 +127,13 @@ def writing(target: Any) -> Iterator[Any]:
     HDF5 writes into memory, and the finished file goes to its place from there: the HDF5 library cannot close a file
     whose disk has become full, and ends the whole process when it is asked to.
 
-    # Arguments
+    Args:
         target: path, open `h5py.File` or `Group`, or binary file object.
 
-    # Returns
+    Returns:
         An `h5py.Group` to write into.
 
-    # Raises
+    Raises:
         OSError: no space, no such folder, no permission; it names the path.
     """
     _check_target(target)
@@ -205,13 +205,13 @@ def _sync_folder(folder: str) -> None:
 def ask_to_proceed_with_overwrite(filepath: Any) -> bool:
     """Ask on the terminal whether a file may be replaced.
 
-    # Arguments
+    Args:
         filepath: path.
 
-    # Returns
+    Returns:
         True for yes.
 
-    # Raises
+    Raises:
         OverwriteError (a FileExistsError and EOFError): there is no terminal.
     """
     try:

@@ -83,7 +83,7 @@ def has_names(group: Any, name: str) -> bool:
 def read_names(group: Any, name: str) -> list[str]:
     """A list of names that `write_names` wrote.
 
-    # Raises
+    Raises:
         ValueError: there is none, or it is not a list of names.
     """
     if not has_names(group, name):
@@ -108,12 +108,12 @@ def _texts(group: Any, name: str) -> list[str]:
 def member(group: Any, path: str, kind: type) -> Any:
     """A group or data set below a group.
 
-    # Arguments
+    Args:
         group: `h5py.Group`.
         path: names joined by '/'.
         kind: `h5py.Group` or `h5py.Dataset`.
 
-    # Raises
+    Raises:
         ValueError: it is missing, of another kind, or leads out of the file.
     """
     return kind(_walk(group, path, _ID[kind], {}))
@@ -175,7 +175,7 @@ def _link_type(parent: Any, name: str) -> int | None:
 def checked_dataset(group: Any, path: str) -> Any:
     """A data set of numbers that are in this file.
 
-    # Raises
+    Raises:
         ValueError: missing, not numbers, or kept in another file.
     """
     dataset = member(group, path, h5py.Dataset)
@@ -232,16 +232,16 @@ class Memory:
 def read_arrays(group: Any, paths: Sequence[str], most_bytes: int, memory: Memory | None = None) -> list[np.ndarray]:
     """The numbers of data sets.
 
-    # Arguments
+    Args:
         group: `h5py.Group`.
         paths: for each, names joined by '/'.
         most_bytes: how large each may be, so that a lie about its size cannot fill the memory.
         memory: where the arrays are.
 
-    # Returns
+    Returns:
         List of arrays, each with memory of its own.
 
-    # Raises
+    Raises:
         ValueError: one is missing, not numbers, kept in another file, or too large.
     """
     opened: dict[str, Any] = {}

@@ -52,7 +52,7 @@ def being_read(file: GuardedFile | None) -> Iterator[None]:
 def check_lengths(file: Any) -> None:
     """Refuse an open `h5py.File` whose lengths have another number of bytes than those this module knows.
 
-    # Raises
+    Raises:
         DamagedFileError
     """
     length_bytes = file.id.get_create_plist().get_sizes()[1]
@@ -63,7 +63,7 @@ def check_lengths(file: Any) -> None:
 def read_values(dataset: Any, array: np.ndarray) -> None:
     """Fill an array of a data set's shape and type with its values.
 
-    # Arguments
+    Args:
         dataset: `h5py.h5d.DatasetID`.
         array: contiguous array.
     """
@@ -83,13 +83,13 @@ def _type_in_files(dtype: np.dtype) -> Any:
 class GuardedFile:
     """A file for `h5py.File`, to be read.
 
-    # Arguments
+    Args:
         file: binary file object that can seek.
 
-    # Attributes
+    Attributes:
         size: in bytes.
 
-    # Raises
+    Raises:
         DamagedFileError: from each read that would let the library walk for ever, or beyond the file's end.
     """
 

@@ -25,16 +25,16 @@ _DEEPEST = 20  # wrappers around wrappers that a class is described by
 def inspect_file(source: Any) -> Record:
     """Everything that a file of a model, of weights, or of an architecture in JSON, says of itself.
 
-    # Arguments
+    Args:
         source: path, open `h5py.File` or `Group`, binary file object, or bytes.
 
-    # Returns
+    Returns:
         Dictionary that JSON can hold: `path`, `file_bytes`, `holds` ("model", "weights", "architecture"),
         `keras_version`, `backend`, `model` (class, name, and for each layer what it is, what it is connected to and
         its weights), `weights` and `optimizer_weights` (arrays, numbers, bytes), `training`, `provenance`, and
         `damage`, a list of what is wrong, empty for a sound file.
 
-    # Raises
+    Raises:
         OSError: the file is missing, or no HDF5 file at all.
     """
     if isinstance(source, (str, os.PathLike)) and os.path.isfile(source):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 
@@ -27,6 +27,9 @@ from kcore.saving.random_state import write_random_state
 from kcore.saving.training import compile_from, read_training_config, restore_optimizer, write_training
 from kcore.saving.weights import KERAS_VERSION, LAYOUT_BACKEND, matched_in_order, set_and_release, write_weights
 
+if TYPE_CHECKING:
+    from kcore.engine.model import Model
+
 
 def save_model(
     model: Any,
@@ -39,7 +42,7 @@ def save_model(
 
     A file is replaced in one step, when everything has been written: a crash leaves the old one whole.
 
-    # Arguments
+    Args:
         model: model.
         filepath: path, open `h5py.File` or `Group`, or binary file object.
         overwrite: boolean; False asks on the terminal before an existing file is replaced.
@@ -69,10 +72,10 @@ def load_model(
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     restore_random_state: bool = False,
-) -> Any:
+) -> Model:
     """Load a model that `save_model`, or Keras 2, wrote.
 
-    # Arguments
+    Args:
         filepath: path, open `h5py.File` or `Group`, binary file object, or bytes.
         custom_objects: dictionary, names to classes and functions that are not installed as plugins; for a
             `Lambda`, also the layer's name to its function.
@@ -80,10 +83,10 @@ def load_model(
         restore_random_state: boolean, whether drop-out, noise and NumPy's global generator go on where they were when
             the model was saved with `include_random_state=True`.
 
-    # Returns
+    Returns:
         A model; compiled, with the optimizer's state, where the file has that and `compile` is True.
 
-    # Raises
+    Raises:
         OSError: the file is missing, or cannot be read.
         ValueError: it holds no model, a damaged one, or one with something that nobody has.
     """
@@ -101,7 +104,7 @@ def load_model(
     return model
 
 
-def _architecture(group: Any, custom_objects: Mapping[str, Any] | None, compiled: bool) -> Network:
+def _architecture(group: Any, custom_objects: Mapping[str, Any] | None, compiled: bool) -> Any:
     source = text_attribute(group, "model_config")
     if source is None:
         raise SavedModelError(

@@ -42,7 +42,7 @@ _FOR_TRAINING = ("optimizers", "losses", "metrics")
 def provenance_of(model: Any, description: Any = None) -> dict[str, Any]:
     """The record for a model: its layers, however nested, and its optimizer; of what these use, what plugins have.
 
-    # Arguments
+    Args:
         model: model.
         description: its configuration, in the form that JSON has.
     """
@@ -138,12 +138,12 @@ def read_provenance(group: Any) -> dict[str, Any] | None:
 def check_provenance(group: Any, custom_objects: Mapping[str, Any] | None = None, compiled: bool = True) -> None:
     """Say everything that is missing at once, before anything is loaded; warn of other major versions.
 
-    # Arguments
+    Args:
         group: `h5py.Group` of the file.
         custom_objects: dictionary, names to classes and functions.
         compiled: boolean, whether the model will be compiled, and needs optimizer, losses and metrics.
 
-    # Raises
+    Raises:
         SavedModelError (a ValueError): classes that neither plugins nor custom objects have.
     """
     from kcore import __version__

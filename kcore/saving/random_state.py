@@ -39,7 +39,7 @@ def write_random_state(group: Any, model: Any) -> None:
 def restore_random_state(group: Any, model: Any) -> None:
     """Give the model's random operations, and NumPy's global generator, the state that the file has.
 
-    # Raises
+    Raises:
         SavedModelError (a ValueError): the file has none, or one of another model. Nothing is changed then.
     """
     if GROUP not in group:

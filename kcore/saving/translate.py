@@ -94,10 +94,10 @@ _OPTIMIZER_EXTRAS: dict[str, Any] = {
 def translate(config: Any) -> Any:
     """A configuration with every object in it as 2.1.6 describes it.
 
-    # Arguments
+    Args:
         config: what JSON holds: dictionaries, lists, texts, numbers.
 
-    # Returns
+    Returns:
         A new configuration; the given one is left as it is.
     """
     if isinstance(config, list):

@@ -102,13 +102,13 @@ def weight_names(weights: Sequence[Any]) -> list[str]:
 def matched_in_order(group: Any, layers: Sequence[Any], reshape: bool = False, of_this_model: bool = False) -> Pairs:
     """Weights and their values, the layers with weights of file and model matched in their order.
 
-    # Arguments
+    Args:
         group: `h5py.Group`.
         layers: list of layers.
         reshape: boolean, whether a value of equal size is taken in another shape.
         of_this_model: boolean, whether the model was made from the same file, so that names are to be relied on.
 
-    # Raises
+    Raises:
         ValueError: their number differs, or that of a layer's weights, or a shape.
     """
     mine = [layer for layer in layers if layer.weights]
@@ -161,7 +161,7 @@ def names_in_file(group: Any, layers: Sequence[Any]) -> dict[int, str]:
 def matched_by_name(group: Any, layers: Sequence[Any], skip_mismatch: bool = False, reshape: bool = False) -> Pairs:
     """Weights and their values, for the layers whose names are in the file.
 
-    # Raises
+    Raises:
         ValueError: without `skip_mismatch`, the number of a layer's weights differs, or a shape.
     """
     by_name: dict[str, list[Any]] = defaultdict(list)
@@ -274,13 +274,13 @@ def preprocess_weights_for_loading(
 ) -> list[Any]:
     """Weights of another version or backend in the form in which a layer holds them.
 
-    # Arguments
+    Args:
         layer: layer.
         weights: list of arrays, as the file has them.
         original_keras_version: version that wrote them; '1' by default.
         original_backend: backend that wrote them, or None.
 
-    # Returns
+    Returns:
         List of arrays for `layer.set_weights`.
     """
     return layer.weights_from_file(list(weights), original_keras_version or "1", original_backend)

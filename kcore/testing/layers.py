@@ -62,7 +62,7 @@ def check_layer(
 ) -> Any:
     """Hold a layer to the contract; see the module's docstring for what is checked.
 
-    # Arguments
+    Args:
         layer_cls: the layer's class.
         kwargs: dictionary, the arguments to make the layer with.
         input_shape: tuple with the batch axis, or list of tuples for several inputs. Nones are sizes that
@@ -83,10 +83,10 @@ def check_layer(
         dtypes: strings, values of `K.floatx()` to try.
         seed: int, for the numbers drawn.
 
-    # Returns
+    Returns:
         What the layer computed in test from the input data: array, or list of arrays.
 
-    # Raises
+    Raises:
         AssertionError: the layer does not keep to the contract; the message says where.
     """
     check = _Check(layer_cls, dict(kwargs or {}), input_shape, input_data, input_dtype, custom_objects, seed)

@@ -79,7 +79,7 @@ def _distinct(names: list[str]) -> list[str]:
 class BatchPart(Layer):
     """One of several equal parts of a batch; the last takes what is left over.
 
-    # Arguments
+    Args:
         part: number of the part, from 0.
         parts: number of parts.
         kwargs: as for `Layer`.

@@ -9,7 +9,12 @@ from typing import Any
 from kcore.models import Sequential
 
 #: The methods of a model that take parameters of an estimator.
-METHODS = (Sequential.fit, Sequential.predict, Sequential.predict_classes, Sequential.evaluate)
+METHODS: tuple[Callable[..., Any], ...] = (
+    Sequential.fit,
+    Sequential.predict,
+    Sequential.predict_classes,
+    Sequential.evaluate,
+)
 #: What the estimator itself passes to them.
 _GIVEN = {"self", "x", "y"}
 

@@ -12,7 +12,7 @@ from kcore.shapes import real_number
 class Activation(Layer):
     """Apply an activation function; manual 5.2.2.
 
-    # Arguments
+    Args:
         activation: name ("relu", "softmax", ...) or function of a tensor.
         kwargs: as for `Layer`.
 
@@ -38,7 +38,7 @@ class Activation(Layer):
 class ActivityRegularization(Layer):
     """Add a penalty on the input's values to the loss, and pass the input on; manual 5.2.10.
 
-    # Arguments
+    Args:
         l1: float >= 0, factor of the sum of absolute values.
         l2: float >= 0, factor of the sum of squares.
         kwargs: as for `Layer`.

@@ -16,7 +16,7 @@ class Dense(Layer):
 
     Of an input with more than two axes the last one is multiplied.
 
-    # Arguments
+    Args:
         units: int > 0, size of the output.
         activation: name, function or None (none: the output is linear).
         use_bias: boolean.
@@ -32,10 +32,10 @@ class Dense(Layer):
     # Output shape
         (batch, ..., units)
 
-    # Weights
+    Weights:
         kernel (input_dim, units); bias (units,).
 
-    # Example
+    Example:
         >>> model = Sequential()
         >>> model.add(Dense(32, input_shape=(16,)))  # arrays of shape (*, 16) to arrays of shape (*, 32)
         >>> model.add(Dense(32))

@@ -13,7 +13,7 @@ from kcore.shapes import check_noise_shape, real_number
 class Dropout(Layer):
     """In training, set a random part of the input to 0 and scale up the rest; manual 5.2.3.
 
-    # Arguments
+    Args:
         rate: float between 0 and 1, the part to drop.
         noise_shape: sequence of ints and Nones, the shape of the random mask, which is broadcast to the
             input: `(None, 1, None)` drops the same features at all steps. None stands for the
@@ -24,7 +24,7 @@ class Dropout(Layer):
     # Input shape, output shape
         Any; the same.
 
-    # References
+    References:
         Srivastava, Hinton et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
     """
 
@@ -64,14 +64,14 @@ class Dropout(Layer):
 class SpatialDropout1D(Dropout):
     """Drop whole features of a sequence, at all steps alike.
 
-    # Arguments
+    Args:
         rate: float between 0 and 1, the part to drop.
         kwargs: as for `Layer`.
 
     # Input shape, output shape
         (batch, steps, features); the same.
 
-    # References
+    References:
         Tompson et al. 2014, "Efficient Object Localization Using Convolutional Networks".
     """
 
@@ -108,7 +108,7 @@ class _SpatialDropoutND(Dropout):
 class SpatialDropout2D(_SpatialDropoutND):
     """Drop whole feature maps of images.
 
-    # Arguments
+    Args:
         rate: float between 0 and 1, the part to drop.
         data_format: "channels_last", "channels_first", or None for the configured one.
         kwargs: as for `Layer`.
@@ -116,7 +116,7 @@ class SpatialDropout2D(_SpatialDropoutND):
     # Input shape, output shape
         (batch, rows, columns, channels), or (batch, channels, rows, columns); the same.
 
-    # References
+    References:
         Tompson et al. 2014, "Efficient Object Localization Using Convolutional Networks".
     """
 
@@ -126,7 +126,7 @@ class SpatialDropout2D(_SpatialDropoutND):
 class SpatialDropout3D(_SpatialDropoutND):
     """Drop whole feature maps of volumes.
 
-    # Arguments
+    Args:
         rate: float between 0 and 1, the part to drop.
         data_format: "channels_last", "channels_first", or None for the configured one.
         kwargs: as for `Layer`.
@@ -134,7 +134,7 @@ class SpatialDropout3D(_SpatialDropoutND):
     # Input shape, output shape
         (batch, depth, rows, columns, channels), or (batch, channels, depth, rows, columns); the same.
 
-    # References
+    References:
         Tompson et al. 2014, "Efficient Object Localization Using Convolutional Networks".
     """
 

@@ -17,7 +17,7 @@ from kcore.saving import function_config, function_from_config
 class Lambda(Layer):
     """Apply a function of tensors; manual 5.2.9.
 
-    # Arguments
+    Args:
         function: function of the input tensor (or list of tensors) that returns a tensor or a list; it may
             also take `mask`.
         output_shape: tuple (without the batch axis) or function of the input shape that returns the whole
@@ -27,7 +27,7 @@ class Lambda(Layer):
         arguments: dictionary, further keyword arguments for the function.
         kwargs: as for `Layer`.
 
-    # Example
+    Example:
         >>> model.add(Lambda(lambda x: x ** 2))
     """
 
@@ -113,11 +113,11 @@ class Lambda(Layer):
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         """A layer from what `get_config` returned.
 
-        # Arguments
+        Args:
             config: dictionary.
             custom_objects: dictionary; functions by their own names, or by the layer's name.
 
-        # Raises
+        Raises:
             ValueError: a function is not known, or is bytecode that was not allowed.
         """
         config = dict(config)

@@ -14,7 +14,7 @@ class Masking(Layer):
 
     Layers downstream that support masks skip these steps; one that does not raises an error.
 
-    # Arguments
+    Args:
         mask_value: float.
         kwargs: as for `Layer`.
 
@@ -24,7 +24,7 @@ class Masking(Layer):
     # Output shape
         The same; masked steps are zeros. The mask has shape (batch, steps, ...).
 
-    # Example
+    Example:
         >>> model = Sequential()
         >>> model.add(Masking(mask_value=0.0, input_shape=(timesteps, features)))
         >>> model.add(LSTM(32))

@@ -15,7 +15,7 @@ from kcore.shapes import positive_int, whole_numbers
 class Flatten(Layer):
     """Put all axes but the first into one; manual 5.2.4.
 
-    # Arguments
+    Args:
         data_format: "channels_last", or "channels_first": the channels of the input are axis 1 and are
             moved to the end before, so that the order of the result does not depend on the format
             (a model's weights can then be used with either). None for the configured format.
@@ -55,7 +55,7 @@ class Flatten(Layer):
 class Reshape(Layer):
     """Give the input another shape, without the batch axis; manual 5.2.6.
 
-    # Arguments
+    Args:
         target_shape: sequence of ints; at most one -1, for the size that follows from the others.
         kwargs: as for `Layer`.
 
@@ -65,7 +65,7 @@ class Reshape(Layer):
     # Output shape
         (batch, *target_shape)
 
-    # Example
+    Example:
         >>> model = Sequential()
         >>> model.add(Reshape((3, 4), input_shape=(12,)))  # (None, 3, 4)
         >>> model.add(Reshape((-1, 2, 2)))  # (None, 3, 2, 2)
@@ -107,7 +107,7 @@ class Reshape(Layer):
 class Permute(Layer):
     """Exchange axes; manual 5.2.7.
 
-    # Arguments
+    Args:
         dims: sequence of ints, for each axis of the output the axis of the input, counted from 1 (the
             batch axis, which stays, is not counted): `(2, 1)` exchanges the first two.
         kwargs: as for `Layer`.
@@ -115,7 +115,7 @@ class Permute(Layer):
     # Input shape, output shape
         (batch, ...); the same with the sizes exchanged.
 
-    # Example
+    Example:
         >>> model = Sequential()
         >>> model.add(Permute((2, 1), input_shape=(10, 64)))  # (None, 64, 10)
     """
@@ -143,7 +143,7 @@ class Permute(Layer):
 class RepeatVector(Layer):
     """Repeat a vector as the steps of a sequence; manual 5.2.8.
 
-    # Arguments
+    Args:
         n: int > 0, number of steps.
         kwargs: as for `Layer`.
 

@@ -30,6 +30,9 @@ class Cell(Layer):
     """
 
     gates = 1
+    activation: Any
+    recurrent_activation: Any
+    bias_initializer: Any
     dropout: float
     recurrent_dropout: float
     config_keys: tuple[str, ...] = ()
@@ -66,7 +69,7 @@ class Cell(Layer):
 
     def first_bias(self) -> Any:
         """The initializer of the bias."""
-        return self.bias_initializer  # type: ignore[attr-defined]
+        return self.bias_initializer
 
     def _weight(self, name: str, shape: tuple[int, ...], part: str | None = None, initializer: Any = None) -> Any:
         part = part or name

@@ -53,7 +53,7 @@ class RNN(Layer):
         if kwargs.get("input_shape") is None and kwargs.get("batch_input_shape") is None:
             kwargs = _with_input_shape(kwargs)
         super().__init__(**kwargs)
-        self.cell = cell
+        self.cell: Any = cell
         self.return_sequences = return_sequences
         self.return_state = return_state
         self.go_backwards = go_backwards
@@ -281,12 +281,12 @@ class RNN(Layer):
             self.cell.begin_sequence(inputs[:, 0], training)
 
     # --- what belongs to the cell -----------------------------------------------------------------------
-    @property
+    @property  # type: ignore[misc] # read-only: the weights are others'
     def trainable_weights(self) -> list[Any]:
         own = super().trainable_weights
         return [*own, *self.cell.trainable_weights] if self.trainable and isinstance(self.cell, Layer) else own
 
-    @property
+    @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list[Any]:
         own = super().non_trainable_weights
         if not isinstance(self.cell, Layer):

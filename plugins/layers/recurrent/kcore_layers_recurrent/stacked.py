@@ -91,11 +91,11 @@ class StackedRNNCells(Layer):
     def _layers(self) -> list[Any]:
         return [cell for cell in self.cells if isinstance(cell, Layer)]
 
-    @property
+    @property  # type: ignore[misc] # read-only: the weights are others'
     def trainable_weights(self) -> list[Any]:
         return [w for cell in self._layers for w in cell.trainable_weights] if self.trainable else []
 
-    @property
+    @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list[Any]:
         frozen = [w for cell in self._layers for w in cell.non_trainable_weights]
         if self.trainable:

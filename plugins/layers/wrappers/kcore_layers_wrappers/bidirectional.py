@@ -63,7 +63,7 @@ class Bidirectional(Wrapper):
         for layer in (*self._directions, self.layer) if hasattr(self, "layer") else self._directions:
             layer.trainable = value
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any) -> None:  # type: ignore[override] # as in `TimeDistributed`
         for layer in self._directions:
             with K.name_scope(layer.name):
                 if not layer.built:
@@ -166,11 +166,11 @@ class Bidirectional(Wrapper):
             layer.reset_states()
 
     # --- what belongs to the two layers -------------------------------------------------------------------
-    @property
+    @property  # type: ignore[misc] # read-only: the weights are others'
     def trainable_weights(self) -> list[Any]:
         return [w for layer in self._directions for w in layer.trainable_weights]
 
-    @property
+    @property  # type: ignore[misc]
     def non_trainable_weights(self) -> list[Any]:
         return [w for layer in self._directions for w in layer.non_trainable_weights]
 

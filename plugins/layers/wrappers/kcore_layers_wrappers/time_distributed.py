@@ -27,7 +27,7 @@ class TimeDistributed(Wrapper):
         super().__init__(layer, **kwargs)
         self.supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any) -> None:  # type: ignore[override] # of a wrapper in general it may be None
         if len(input_shape) < 3:
             raise ShapeError(
                 f"layer {self.name} (TimeDistributed) needs an input of at least 3 dimensions, (batch, steps, ...); "
