@@ -14,7 +14,7 @@ import h5py
 
 from kcore.errors import ArgumentError, DamagedFileError, KcoreError, OverwriteError, SavedModelError
 from kcore.saving.groups import has_names
-from kcore.saving.guarded import GuardedFile, being_read, check_lengths
+from kcore.saving.guarded import GuardedFile, GuardedGroup, check_lengths
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 #: What people take for an HDF5 file, by how it begins.
@@ -89,14 +89,13 @@ def _opened(source: Any) -> Any:
 @contextlib.contextmanager
 def _group(opened: Any) -> Iterator[Any]:
     if isinstance(opened, h5py.Group):
-        with being_read(None):
-            yield opened
+        yield opened
         return
     guarded = GuardedFile(opened)
     _check_signature(guarded)
-    with being_read(guarded), h5py.File(guarded, "r") as file:
+    with h5py.File(guarded, "r") as file:
         check_lengths(file)
-        yield file
+        yield GuardedGroup(file["/"].id, guarded)
 
 
 def _check_signature(file: GuardedFile) -> None:

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from kcore.errors import SavedModelError
-from kcore.saving.guarded import read_values
+from kcore.saving.guarded import GuardedGroup, guard_of, read_values
 
 #: HDF5 keeps attributes in a header of 64 KB; Keras splits lists of names that are longer.
 HEADER_LIMIT = 64512
@@ -116,7 +116,8 @@ def member(group: Any, path: str, kind: type) -> Any:
     Raises:
         ValueError: it is missing, of another kind, or leads out of the file.
     """
-    return kind(_walk(group, path, _ID[kind], {}))
+    found, guard = _walk(group, path, _ID[kind], {}), guard_of(group)
+    return GuardedGroup(found, guard) if kind is h5py.Group and guard is not None else kind(found)
 
 
 _ID = {h5py.Group: h5py.h5g.GroupID, h5py.Dataset: h5py.h5d.DatasetID}
@@ -245,18 +246,23 @@ def read_arrays(group: Any, paths: Sequence[str], most_bytes: int, memory: Memor
         ValueError: one is missing, not numbers, kept in another file, or too large.
     """
     opened: dict[str, Any] = {}
-    memory = memory or Memory()
-    return [_read(_walk(group, path, h5py.h5d.DatasetID, opened), path, group, most_bytes, memory) for path in paths]
+    memory, guard = memory or Memory(), guard_of(group)
+    arrays = []
+    for path in paths:
+        dataset = _walk(group, path, h5py.h5d.DatasetID, opened)
+        array = memory.empty(dataset.shape, _fitting(dataset, path, group, most_bytes))
+        if array.size:
+            read_values(dataset, array, guard)
+        arrays.append(array)
+    return arrays
 
 
-def _read(dataset: Any, path: str, group: Any, most_bytes: int, memory: Memory) -> np.ndarray:
+def _fitting(dataset: Any, path: str, group: Any, most_bytes: int) -> np.dtype:
+    """Refuse what holds no numbers of this file, or more of them than allowed; returns the numbers' type."""
     dtype, shape = _check_dataset(dataset, path, group), dataset.shape
     if math.prod(shape) * dtype.itemsize > most_bytes:
         raise SavedModelError(f"'{path}' in {group.name} of the file has shape {shape} ({dtype}), more than fits here.")
-    array = memory.empty(shape, dtype)
-    if array.size:
-        read_values(dataset, array)
-    return array
+    return dtype
 
 
 def write_array(group: Any, path: str, value: Any) -> None:

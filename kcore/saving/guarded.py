@@ -14,13 +14,10 @@ piece: that is faster, and they need no scan.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import os
 import struct
-from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import Any, BinaryIO
 
 import h5py
@@ -35,19 +32,6 @@ _BLOCK = 4096  # bytes, of those that small reads are served from; the library r
 _MOST_BLOCKS = 4096
 _LENGTH_BYTES = 8  # of sizes in the file; its creator could choose another, but none of models does
 
-#: The file that is being read, where it was opened here.
-_current: ContextVar[GuardedFile | None] = ContextVar("kcore_file_being_read", default=None)
-
-
-@contextlib.contextmanager
-def being_read(file: GuardedFile | None) -> Iterator[None]:
-    """Say which file the library reads; None for one that somebody else opened."""
-    token = _current.set(file)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
 
 def check_lengths(file: Any) -> None:
     """Refuse an open `h5py.File` whose lengths have another number of bytes than those this module knows.
@@ -60,14 +44,15 @@ def check_lengths(file: Any) -> None:
         raise DamagedFileError(f"it keeps lengths in {length_bytes} bytes, and not in {_LENGTH_BYTES}")
 
 
-def read_values(dataset: Any, array: np.ndarray) -> None:
+def read_values(dataset: Any, array: np.ndarray, file: GuardedFile | None) -> None:
     """Fill an array of a data set's shape and type with its values.
 
     Args:
         dataset: `h5py.h5d.DatasetID`.
         array: contiguous array.
+        file: the one that the library reads; None for one that somebody else opened.
     """
-    file, place = _current.get(), dataset.get_offset()
+    place = dataset.get_offset()
     in_one_piece = place is not None and dataset.get_storage_size() == array.nbytes
     if file is not None and in_one_piece and dataset.get_type() == _type_in_files(array.dtype):
         file.fill(place, array.reshape(-1).view(np.uint8).data)
@@ -78,6 +63,24 @@ def read_values(dataset: Any, array: np.ndarray) -> None:
 @functools.cache
 def _type_in_files(dtype: np.dtype) -> Any:
     return h5py.h5t.py_create(dtype)
+
+
+class GuardedGroup(h5py.Group):
+    """A group that knows the file through which the library reads it.
+
+    Args:
+        bind: `h5py.h5g.GroupID`.
+        guard: the file.
+    """
+
+    def __init__(self, bind: Any, guard: GuardedFile) -> None:
+        super().__init__(bind)
+        self.guard = guard
+
+
+def guard_of(group: Any) -> GuardedFile | None:
+    """The file through which a group is read; None where somebody else opened it."""
+    return group.guard if isinstance(group, GuardedGroup) else None
 
 
 class GuardedFile:
