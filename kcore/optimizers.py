@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kcore.errors import ArgumentError
 from kcore.plugins import registry
 from kcore.plugins.doors import open_door
 from kcore.plugins.objects import deserialize_keras_object, interpret, serialize_keras_object
@@ -36,15 +37,17 @@ def get(identifier: Any) -> Any:
             wrapped in a `TFOptimizer`.
 
     Raises:
-        ValueError: none of these, or nobody has the name.
+        ArgumentError (a ValueError and TypeError): none of these, such as a class.
+        NotInstalledError (a ValueError): nobody has the name.
     """
     if isinstance(identifier, (str, Mapping)):
         identifier = interpret("optimizers", identifier, instance=True)
-    if hasattr(identifier, "get_updates"):
-        return identifier
-    if hasattr(identifier, "apply_gradients"):
-        return registry.get("optimizers", "TFOptimizer")(identifier)
-    raise ValueError(
+    if not isinstance(identifier, type):
+        if hasattr(identifier, "get_updates"):
+            return identifier
+        if hasattr(identifier, "apply_gradients"):
+            return registry.get("optimizers", "TFOptimizer")(identifier)
+    raise ArgumentError(
         f"Could not interpret optimizer identifier: {identifier!r}. Expected a name such as 'adam', a "
-        "dictionary with 'class_name' and 'config', or an optimizer."
+        "dictionary with 'class_name' and 'config', or an optimizer (an instance: Adam(), not Adam)."
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kcore import backend as K
+from kcore import losses
 from kcore.engine.layer import Layer
 from kcore.engine.objective import (
     Objective,
@@ -15,7 +16,6 @@ from kcore.engine.objective import (
     masked_mean,
     metric_of,
     metrics_for_each_output,
-    resolve_loss,
     target_shape,
     weights_tensor,
 )
@@ -230,7 +230,7 @@ def _loss_functions(loss: Any, names: Sequence[str]) -> list[Objective | None]:
     if loss is None or (isinstance(loss, (Mapping, list, tuple)) and not loss):
         return [None] * len(names)  # what the layers add to the loss is all there is
     if isinstance(loss, Mapping):
-        functions = [resolve_loss(item) for item in for_each_output(loss, names, "loss")]
+        functions = [losses.get(item) for item in for_each_output(loss, names, "loss")]
         for name in names:
             if name not in loss:
                 warn(
@@ -239,8 +239,8 @@ def _loss_functions(loss: Any, names: Sequence[str]) -> list[Objective | None]:
                 )
         return functions
     if isinstance(loss, (list, tuple)):
-        return [resolve_loss(item) for item in for_each_output(loss, names, "loss")]
-    function = resolve_loss(loss)
+        return [losses.get(item) for item in for_each_output(loss, names, "loss")]
+    function = losses.get(loss)
     return [function] * len(names)
 
 

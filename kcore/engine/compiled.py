@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from typing import Any
 
+from kcore import optimizers
 from kcore.engine import fitting
 from kcore.engine.compile import TrainingSetup
 from kcore.engine.fitting import UserData
@@ -13,9 +13,8 @@ from kcore.engine.network import Network
 from kcore.engine.standardize import Expected, standardize
 from kcore.engine.step import Step
 from kcore.engine.structure import unpack_singleton
-from kcore.errors import ArgumentError, NotCompiledError, warn
+from kcore.errors import NotCompiledError, warn
 from kcore.graph import Tensor
-from kcore.plugins.objects import interpret
 
 _lock = threading.RLock()  # steps are made once, whichever thread asks first
 
@@ -68,7 +67,7 @@ class Compiled(Network):
         Raises:
             ValueError: an argument is not understood.
         """
-        chosen = _optimizer(optimizer)
+        chosen = optimizers.get(optimizer)
         if not self.built:
             self.build()
         setup = TrainingSetup(
@@ -244,16 +243,3 @@ class Compiled(Network):
                 "Discrepancy between trainable weights and collected trainable weights: `trainable` was set without "
                 "calling `model.compile` afterwards. Training changes the weights that were trainable at `compile`."
             )
-
-
-def _optimizer(identifier: Any) -> Any:
-    if hasattr(identifier, "get_updates") and not isinstance(identifier, type):
-        return identifier
-    if isinstance(identifier, (str, Mapping)):
-        return interpret("optimizers", identifier, instance=True)
-    if hasattr(identifier, "apply_gradients"):
-        wrapper: Any = interpret("optimizers", "TFOptimizer", instance=False)
-        return wrapper(identifier)
-    raise ArgumentError(
-        f"Could not interpret optimizer identifier: {identifier!r}. Expected a name such as 'adam', or an optimizer."
-    )

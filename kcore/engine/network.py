@@ -12,6 +12,7 @@ from kcore.engine.graph_map import GraphMap
 from kcore.engine.input_layer import InputLayer
 from kcore.engine.layer import Layer
 from kcore.engine.node import Node
+from kcore.engine.saved import Saved
 from kcore.engine.standardize import describe
 from kcore.engine.structure import Shape, accepts, is_keras_tensor, list_uid, shape_list, to_list, unpack_singleton
 from kcore.engine.tracked import assign_weights
@@ -19,7 +20,7 @@ from kcore.errors import ArgumentError, GraphError
 from kcore.graph import Tensor
 
 
-class Network(Layer):
+class Network(Saved, Layer):
     """A directed acyclic graph of layers, itself a layer: it can be called, shared and nested.
 
     Args:
@@ -403,7 +404,7 @@ class Network(Layer):
             known.update(zip(map(id, node.output_tensors), results, strict=True))
         return [known[id(x)] for x in self.outputs]
 
-    # --- describing, saving --------------------------------------------------------------------------------
+    # --- describing --------------------------------------------------------------------------------
     def get_config(self) -> Any:
         """A description that `from_config` makes an equal network from (with new weights)."""
         from kcore.engine.network_config import network_config
@@ -441,74 +442,6 @@ class Network(Layer):
         from kcore.engine.summary import print_summary
 
         print_summary(self, line_length=line_length, positions=positions, print_fn=print_fn)
-
-    def save(
-        self,
-        filepath: Any,
-        overwrite: bool = True,
-        include_optimizer: bool = True,
-        include_random_state: bool = False,
-    ) -> None:
-        """Save architecture, weights, and training configuration and state to one HDF5 file.
-
-        Args:
-            filepath: path, or open `h5py.File` or `Group`.
-            overwrite: boolean; False asks on the terminal before an existing file is replaced.
-            include_optimizer: boolean, whether the optimizer's state is saved too.
-            include_random_state: boolean, whether the state of drop-out, noise and NumPy's global generator is saved
-                too, for `load_model(..., restore_random_state=True)`.
-        """
-        _saving().save_model(self, filepath, overwrite, include_optimizer, include_random_state)
-
-    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
-        """Save the weights to an HDF5 file.
-
-        Args:
-            filepath: path, or open `h5py.File` or `Group`.
-            overwrite: boolean; False asks on the terminal before an existing file is replaced.
-        """
-        _saving().save_weights(self, filepath, overwrite)
-
-    def load_weights(
-        self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
-    ) -> None:
-        """Load weights from an HDF5 file of weights or of a whole model.
-
-        Args:
-            filepath: path, or open `h5py.File` or `Group`.
-            by_name: boolean; False: the layers with weights are matched in order. True: layers are
-                matched by their names, and others are left as they are.
-            skip_mismatch: boolean, with `by_name`: skip layers whose weights have other shapes or
-                another number, with a warning.
-            reshape: boolean, with `by_name`: reshape weights that have as many elements.
-
-        Raises:
-            ValueError: the file does not fit; the model is unchanged then.
-        """
-        _saving().load_weights(self, filepath, by_name, skip_mismatch, reshape)
-
-    def to_json(self, **kwargs: Any) -> str:
-        """The architecture as a JSON string, for `model_from_json`.
-
-        Args:
-            kwargs: passed to `json.dumps`.
-        """
-        return _saving().model_to_json(self, **kwargs)
-
-    def to_yaml(self, **kwargs: Any) -> str:
-        """The architecture as a YAML string, for `model_from_yaml`; needs PyYAML.
-
-        Args:
-            kwargs: passed to `yaml.safe_dump`.
-        """
-        return _saving().model_to_yaml(self, **kwargs)
-
-
-def _saving() -> Any:
-    """`kcore.saving`, which stands above the engine and is imported when a model is saved."""
-    import importlib
-
-    return importlib.import_module("kcore.saving")
 
 
 def _given(name: str, tensors: Any, network: Network) -> list[Any]:

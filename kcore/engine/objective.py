@@ -6,28 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kcore import backend as K
+from kcore import metrics
 from kcore.engine.layer import Layer
 from kcore.errors import ArgumentError, DataError, NotInstalledError
 from kcore.graph import Tensor, apply, dims_of
 from kcore.ops.creation import full
 from kcore.plugins import registry
-from kcore.plugins.objects import interpret
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 
 #: Loss functions that compare element by element, so that targets must have the shape of outputs.
 _SAME_SHAPE = ("mean_squared_error", "binary_crossentropy", "categorical_crossentropy")
-
-
-def resolve_loss(identifier: Any) -> Objective | None:
-    """The loss function of a name, or the function itself; None for None."""
-    return None if identifier is None else interpret("losses", identifier, instance=False)
-
-
-def resolve_metric(identifier: Any) -> Objective:
-    """The metric function, or stateful metric layer, of a name; a class stands for an instance of it."""
-    metric = interpret("metrics", identifier, instance=False)
-    return metric() if isinstance(metric, type) else metric
 
 
 def name_of(function: Any) -> str:
@@ -100,7 +89,8 @@ def metric_of(identifier: Any, loss: Objective | None, output_shape: Sequence[in
     and the shape of the output.
     """
     if not isinstance(identifier, str) or identifier not in _SHORT:
-        function = resolve_metric(identifier)
+        metric = metrics.get(identifier)
+        function = metric() if isinstance(metric, type) else metric  # a class of stateful metrics
         return name_of(function), function
     what, label = _SHORT[identifier]
     if output_shape[-1] == 1 or _is(loss, "binary_crossentropy"):

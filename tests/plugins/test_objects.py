@@ -113,6 +113,14 @@ def test_get_of_optimizers(site):
     assert optimizers.AdaWolf is optimizers.adawolf is type(made)
     with pytest.raises(ValueError, match="Could not interpret optimizer identifier"):
         optimizers.get(3)
+    with pytest.raises(TypeError, match=r"an instance: Adam\(\), not Adam"):
+        optimizers.get(type(made))
+
+
+def test_a_plugin_whose_optimizer_is_none(site):
+    site.plugin("gear", "optimizers", AdaWolf="type('AdaWolf', (), {})")
+    with pytest.raises(ValueError, match="Could not interpret optimizer identifier: <gear.AdaWolf"):
+        optimizers.get("AdaWolf")
 
 
 def test_deserialize_says_what_to_install(site, first_party):
