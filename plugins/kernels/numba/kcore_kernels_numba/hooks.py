@@ -17,6 +17,13 @@ _KERNELS = {
     "lstm_sequence_grad": "lstm",
     "gru_sequence": "gru",
     "gru_sequence_grad": "gru",
+    "max_pool": "pooling",
+    "max_pool_grad": "pooling",
+    "avg_pool": "pooling",
+    "avg_pool_grad": "pooling",
+    "depthwise_conv": "depthwise",
+    "depthwise_conv_input_grad": "depthwise",
+    "depthwise_conv_kernel_grad": "depthwise",
 }
 
 
@@ -29,7 +36,7 @@ def kcore_device_kernels(device: str) -> dict[str, Callable[..., Callable[[], An
 def _bind(op: str, ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> Callable[[], Any]:
     from kcore_kernels_numba.supported import numpy_kernel_of, supports
 
-    module = _compiled(_KERNELS[op]) if supports(ins, attrs) else None
+    module = _compiled(_KERNELS[op]) if supports(op, outs, ins, attrs) else None
     bind = numpy_kernel_of(op) if module is None else getattr(module, op)
     return bind(ctx, outs, ins, attrs)
 

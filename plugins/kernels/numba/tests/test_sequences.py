@@ -261,7 +261,7 @@ def test_numba_is_imported_for_a_kernel_only():
         "x = K.placeholder((4, 5))\n"
         "K.function([x], [K.dot(x, K.transpose(x))])([np.ones((4, 5))])\n"
         "(kernels,) = hooks.call('kcore_device_kernels', device='numpy')\n"
-        "assert sorted(kernels) == ['gru_sequence', 'gru_sequence_grad', 'lstm_sequence', 'lstm_sequence_grad']\n"
+        "assert {'lstm_sequence', 'max_pool', 'depthwise_conv_kernel_grad'} < set(kernels)\n"
         "assert hooks.call('kcore_device_kernels', device='cupy') == []\n"
         "print('numba' in sys.modules)\n"
     )
