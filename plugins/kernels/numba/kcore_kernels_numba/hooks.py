@@ -45,6 +45,7 @@ def _bind(op: str, ctx: Any, outs: Any, ins: Any, attrs: dict[str, Any]) -> Call
 def _compiled(module: str) -> ModuleType | None:
     """A module with compiled kernels; None, with a warning, where numba does not work here."""
     try:
+        import_module("kcore_kernels_numba.announce")
         return import_module(f"kcore_kernels_numba.{module}")
     except (ImportError, RuntimeError) as error:  # RuntimeError: numba finds no folder for its cache
         warnings.warn(

@@ -59,9 +59,9 @@ def _forward(
         for r in range(count):
             operand[r, features + units] = 1
             if h0.size:
-                operand[r, features : features + units] = h0[first + r]
+                copy(h0[first + r], operand[r, features : features + units])
             if c0.size:
-                c[r] = c0[first + r]
+                copy(c0[first + r], c[r])
         for t in range(steps):
             source = steps - 1 - t if reverse else t
             for r in range(count):
@@ -79,9 +79,9 @@ def _forward(
                     copy(h, outputs[row, t])
         for r in range(count):
             if last_h.size:
-                last_h[first + r] = operand[r, features : features + units]
+                copy(operand[r, features : features + units], last_h[first + r])
             if last_c.size:
-                last_c[first + r] = c[r]
+                copy(c[r], last_c[first + r])
 
 
 def lstm_sequence(ctx: Any, outs: Any, ins: Sequence[Array], attrs: dict[str, Any]) -> Callable[[], Any]:
@@ -151,9 +151,9 @@ def _backward(
         used = 0
         for r in range(count):
             if g_h.size:
-                dh[r] = g_h[first + r]
+                copy(g_h[first + r], dh[r])
             if g_c.size:
-                dc[r] = g_c[first + r]
+                copy(g_c[first + r], dc[r])
         for t in range(steps - 1, -1, -1):
             source = steps - 1 - t if reverse else t
             dz = gradients[used : used + rows, : 4 * units]
@@ -187,9 +187,9 @@ def _backward(
                 used = 0
         for r in range(count):
             if dh0.size:
-                dh0[first + r] = dh[r]
+                copy(dh[r], dh0[first + r])
             if dc0.size:
-                dc0[first + r] = dc[r]
+                copy(dc[r], dc0[first + r])
 
 
 def lstm_sequence_grad(ctx: Any, outs: Any, ins: Sequence[Array], attrs: dict[str, Any]) -> Callable[[], Any]:

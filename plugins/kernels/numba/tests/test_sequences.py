@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from kcore.ops.recurrent import gradient_names
 from kcore.runtime import parallel
 from kcore.runtime.context import BindContext
 from kcore.runtime.numpy_device import NumpyDevice
-from kcore_kernels_numba import gru, hooks, lstm, supported
+from kcore_kernels_numba import announce, gru, hooks, lstm, supported
 
 COMPILED = {
     "lstm_sequence": lstm.lstm_sequence,
@@ -286,3 +287,17 @@ def test_without_a_working_numba_numpy_computes_and_a_warning_says_why(monkeypat
     assert len(warned) == 1
     for a, b in zip(found, wanted):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_compiling_is_announced_once_on_a_terminal(monkeypatch, capsys):
+    program = announce.Announcer()
+    function = types.SimpleNamespace(py_func=types.SimpleNamespace(__module__="kcore_kernels_numba.lstm"))
+    other = types.SimpleNamespace(py_func=types.SimpleNamespace(__module__="somebody.s"))
+    for terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal)
+        for dispatcher in (other, function, function):
+            program.on_start(types.SimpleNamespace(data={"dispatcher": dispatcher}))
+        assert capsys.readouterr().err == (
+            "kcore: compiling lstm for this machine, which takes seconds, once\n" * terminal
+        )
+        program.told.clear()
