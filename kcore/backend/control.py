@@ -8,6 +8,7 @@ from typing import Any
 from kcore import dtypes, grad
 from kcore import ops as O
 from kcore.backend import state
+from kcore.backend.variables import update
 from kcore.errors import ArgumentError, GraphError, ShapeError
 from kcore.graph import Tensor, apply
 from kcore.graph import constant as make_constant
@@ -15,7 +16,7 @@ from kcore.ops.common import as_tensor
 from kcore.ops.control import select
 from kcore.ops.scan import fold_steps
 from kcore.runtime.function import Function
-from kcore.runtime.variable import Variable
+from kcore.runtime.variable import Update, Variable
 
 __all__ = [
     "foldl",
@@ -49,7 +50,7 @@ def function(
 
     Raises:
         TypeError: `inputs` or `outputs` is no list.
-        ValueError: an unknown keyword argument, or an element that is no tensor.
+        ValueError: an unknown keyword argument, an element that is no tensor, or a new value of another shape.
     """
     name = kwargs.pop("name", None) or "function"
     if kwargs:
@@ -66,9 +67,10 @@ def function(
 def _pairs(updates: Iterable[Any]) -> Iterable[tuple[Variable, Tensor]]:
     """Updates from a list that may hold lists of them."""
     for item in updates:
-        if isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], Variable):
-            variable, value = item
-            yield item if isinstance(value, Tensor) else (variable, make_constant(value, dtype=variable.dtype))
+        if isinstance(item, Update):
+            yield item
+        elif isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], Variable):
+            yield update(*item)
         elif isinstance(item, (list, tuple)):
             yield from _pairs(item)
         else:

@@ -40,7 +40,6 @@ __all__ = [
 _lock = threading.Lock()
 _uids: defaultdict[str, int] = defaultdict(int)
 _learning_phase: int | None = None
-_manual_initialization = False
 
 
 def backend() -> str:
@@ -98,8 +97,6 @@ def manual_variable_initialization(value: bool) -> None:
     Args:
         value: a Python bool.
     """
-    global _manual_initialization
-    _manual_initialization = bool(value)
 
 
 # -- learning phase ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kcore.compile import Plan, apply_passes, compile_plan, fold_channels, specialize
-from kcore.errors import DTypeError, GraphError, ShapeError
+from kcore.errors import DTypeError, ShapeError
 from kcore.graph import Spec, Tensor
 from kcore.runtime.device import Device
 from kcore.runtime.devices import current_device
@@ -215,39 +215,3 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<kcore.Function {self.name}: {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
-
-
-def function(
-    inputs: Sequence[Tensor],
-    outputs: Sequence[Tensor] | Tensor,
-    updates: Sequence[tuple[Variable, Tensor]] | None = None,
-    name: str = "function",
-) -> Function:
-    """A callable that computes `outputs` from `inputs` (see `Function`).
-
-    Raises:
-        GraphError: something among the arguments is no tensor, or an update's target is no variable.
-    """
-    outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    for role, tensors in (("input", inputs), ("output", outputs)):
-        for t in tensors:
-            if not isinstance(t, Tensor):
-                raise GraphError(f"every {role} of K.function must be a tensor, got {t!r}")
-    pairs = [_pair(update) for update in updates or ()]
-    return Function(inputs, outputs, pairs, name)
-
-
-def _pair(update: Any) -> tuple[Variable, Tensor]:
-    if not (isinstance(update, tuple) and len(update) == 2 and isinstance(update[0], Variable)):
-        raise GraphError(f"an update must be a pair (variable, new value), got {update!r}")
-    variable, value = update
-    if not isinstance(value, Tensor) or value.dtype != variable.dtype:
-        from kcore.graph import apply, constant
-
-        value = value if isinstance(value, Tensor) else constant(value, dtype=variable.dtype)
-        value = value if value.dtype == variable.dtype else apply("cast", value, dtype=variable.dtype)
-    if len(value.shape) != len(variable.shape) or any(
-        a is not None and a != b for a, b in zip(value.shape, variable.shape, strict=True)
-    ):
-        raise ShapeError(f"variable {variable.name!r} of shape {variable.shape} cannot be updated to {value.spec}")
-    return variable, value

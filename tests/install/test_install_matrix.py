@@ -15,7 +15,7 @@ PROJECTS = CATALOGUE_TOOL["plugin_projects"]()
 PLUGINS = [project["name"] for project in PROJECTS]
 EVERYWHERE = [name for name in PLUGINS if not name.startswith(CATALOGUE_TOOL["ON_REQUEST"])]
 # What others share, and what offers no name of its own, is installed, but not listed.
-NAMELESS = {project["name"] for project in PROJECTS if set(project["entry-points"]) <= {"kcore.api", "kcore.hooks"}}
+NAMELESS = {project["name"] for project in PROJECTS if set(project["entry-points"]) == {"kcore.api"}}
 REQUIRES = {project["name"]: project["dependencies"] for project in PROJECTS}
 
 pytestmark = pytest.mark.slow

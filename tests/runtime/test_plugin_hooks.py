@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import kcore.ops  # noqa: F401 - registers the operations
+from kcore.backend import function
 from kcore.errors import GraphError
 from kcore.graph import apply, nodes_of, placeholder
 from kcore.graph.substitute import substitute
 from kcore.ops.scan import fold_steps
 from kcore.plugins import hooks
 from kcore.plugins.hookspecs import hookimpl
-from kcore.runtime.function import function
 from kcore.runtime.variable import Variable
 
 X = np.linspace(0.5, 2, 6, dtype="float32").reshape(2, 3)

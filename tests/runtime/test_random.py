@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import kcore.ops  # noqa: F401 - registers the operations
+from kcore.backend import function
 from kcore.errors import ShapeError
 from kcore.graph import placeholder, shape_of
 from kcore.ops.random import RandomStream, random_tensor
 from kcore.runtime.devices import current_device
-from kcore.runtime.function import function
 
 UNIFORM = {"low": -2.0, "high": 3.0}
 NORMAL = {"mean": 1.0, "stddev": 2.0, "truncated": False}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import kcore.ops  # noqa: F401 - registers the operations
+from kcore.backend import function
 from kcore.errors import ShapeError
 from kcore.grad import gradients
 from kcore.graph import apply, placeholder
@@ -11,7 +12,6 @@ from kcore.ops.random import random_tensor
 from kcore.ops.scan import fold_steps
 from kcore.runtime.devices import current_device
 from kcore.runtime.evaluate import evaluate
-from kcore.runtime.function import function
 from kcore.runtime.variable import Variable
 
 X = np.random.RandomState(0).randn(7, 3, 5)
