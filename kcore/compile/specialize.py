@@ -101,7 +101,7 @@ def specialize(
         if all((node, i) in memo for i in range(len(node.specs))):
             continue
         rebuilt = _rebuild(widest.get(node, node), memo, phase, fold, inputs)
-        _set_rank(rank, rebuilt, position)
+        set_rank(rank, rebuilt, position)
         for i in range(len(node.specs)):
             memo.setdefault((node, i), rebuilt[i])
         if node in widest:
@@ -110,7 +110,7 @@ def specialize(
     return Graph(given, [memo[t.key] for t in outputs], [(v, memo[t.key]) for v, t in updates], rank)
 
 
-def _set_rank(rank: dict[Node, int], tensors: Sequence[Tensor], position: int) -> None:
+def set_rank(rank: dict[Node, int], tensors: Sequence[Tensor], position: int) -> None:
     """Give `position` to the nodes behind `tensors` that have no rank yet."""
     todo = [t.node for t in tensors]
     while todo:

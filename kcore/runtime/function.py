@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore.compile import Plan, apply_passes, compile_plan, fold_channels, specialize
+from kcore.compile import Plan, absorb_biases, apply_passes, compile_plan, fold_channels, specialize
 from kcore.errors import DTypeError, ShapeError
 from kcore.graph import Spec, Tensor
 from kcore.runtime.device import Device
@@ -42,7 +42,7 @@ def make_plan(
     if not graph.known:
         return None
     several = placed and len(device.numbers()) > 1
-    graph = fold_channels(apply_passes(graph))
+    graph = absorb_biases(fold_channels(apply_passes(graph)))
     return compile_plan(graph, device.fuse_from, device.most_open, device.longest_row, several)
 
 
