@@ -1,8 +1,8 @@
-"""Rewrites of graphs that plugins bring: the hook `kcore_graph_passes`."""
+"""Rewrites of graphs that plugins bring, by the hook `kcore_graph_passes`, and that a device brings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kcore.compile.specialize import Graph
@@ -11,13 +11,16 @@ from kcore.graph import Tensor
 from kcore.plugins import hooks
 
 
-def apply_passes(graph: Graph) -> Graph:
-    """The graph, rewritten by the passes of all plugins, one after the other.
+Pass = tuple[str, Callable[[list[Tensor]], Any]]
+
+
+def apply_passes(graph: Graph, of_device: Sequence[Pass] = ()) -> Graph:
+    """The graph, rewritten by the passes of all plugins and then by those of the device, one after the other.
 
     Raises:
         GraphError: a pass did not return one equivalent tensor for each that it was given.
     """
-    passes = [each for some in hooks.call("kcore_graph_passes") for each in some]
+    passes = [*(each for some in hooks.call("kcore_graph_passes") for each in some), *of_device]
     if not passes:
         return graph
     before = [*graph.outputs, *(value for _, value in graph.updates)]

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from kcore.compile.passes import Pass
 from kcore.compile.plan import Instruction
 from kcore.graph import Spec
 from kcore.ops.random import RandomStream
@@ -90,6 +91,11 @@ class Device:
     def kernel(self, name: str) -> Callable[..., Callable[[], Any]] | None:
         """This device's own ``bind(ctx, outs, ins, attrs)`` for an operation, or None for the portable kernel."""
         return None
+
+    def passes(self) -> Sequence[Pass]:
+        """This device's own rewrites of graphs, after those of plugins; see the hook `kcore_graph_passes`. For what
+        is decided before memory is planned: a library that wants memory of its own between two operations."""
+        return ()
 
     def bind_group(
         self, ctx: Any, instruction: Instruction, outs: Sequence[Any], arrays: Callable[[Any], Any]

@@ -7,20 +7,18 @@ may be captured. Where the library is missing, or has no algorithm for a product
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import math
-import threading
 import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from kcore.errors import ExecutionError
 from kcore_backends_cupy.availability import libraries_wanted
 from kcore_backends_cupy.launch import Launch
 from kcore_backends_cupy.layout import Span, span
+from kcore_backends_cupy.libraries import Library, OncePerDevice, in_wheels
 from kcore_backends_cupy.precision import tf32_allowed
 from kcore_backends_cupy.workspace import workspace
 
@@ -138,36 +136,20 @@ class Product(Launch):
         return [span(a), span(b)], [span(block), span(d)]
 
 
-class CublasLt:
-    """The library, and a handle for the present GPU.
+class CublasLt(Library):
+    """See `Library`."""
 
-    Args:
-        path: of the library.
-
-    Raises:
-        OSError: it cannot be loaded.
-        ExecutionError: it does not start.
-    """
+    title = "cuBLASLt"
+    entries = ENTRIES
 
     def __init__(self, path: str):
-        self._library = ctypes.CDLL(path)
-        for name, parameters in ENTRIES.items():
-            entry = getattr(self._library, name)
-            entry.argtypes, entry.restype = parameters, c_int
+        super().__init__(path)
         self._library.cublasLtGetStatusString.argtypes = [c_int]
         self._library.cublasLtGetStatusString.restype = c_char_p
-        self._handle = self._made("cublasLtCreate")
+        self._handle = self.made("cublasLtCreate")
 
-    def run(self, name: str, *args: Any) -> None:
-        """Call an entry point.
-
-        Raises:
-            ExecutionError: it answers with an error.
-        """
-        status = getattr(self._library, name)(*args)
-        if status:
-            words = (self._library.cublasLtGetStatusString(status) or b"unknown").decode(errors="replace")
-            raise ExecutionError(f"cuBLASLt: {name} fails with status {status}: {words}")
+    def explain(self, status: int) -> str:
+        return (self._library.cublasLtGetStatusString(status) or b"unknown").decode(errors="replace")
 
     def product(self, ctx: Any, a: Operand, b: Operand, d: Operand, count: int) -> Product | None:
         """The call that computes ``d = a b``, all as the library sees them; None if it has no algorithm for that.
@@ -205,14 +187,14 @@ class CublasLt:
         if dtype == "float32" and tf32_allowed():
             compute = "CUBLAS_COMPUTE_32F_FAST_TF32"
         scale = "CUDA_R_64F" if dtype == "float64" else "CUDA_R_32F"
-        made = self._made("cublasLtMatmulDescCreate", CONSTANTS[compute], CONSTANTS[scale])
+        made = self.made("cublasLtMatmulDescCreate", CONSTANTS[compute], CONSTANTS[scale])
         for name, turned in (("TRANSA", turned_a), ("TRANSB", turned_b)):
             self._set("MatmulDesc", made, f"CUBLASLT_MATMUL_DESC_{name}", c_int(CONSTANTS["CUBLAS_OP_T"] * turned))
         return made
 
     def _layout(self, operand: Operand, dtype: str, count: int) -> c_void_p:
         rows, columns, step, _ = operand.layout
-        made = self._made("cublasLtMatrixLayoutCreate", CONSTANTS[_TYPES[dtype]], rows, columns, step)
+        made = self.made("cublasLtMatrixLayoutCreate", CONSTANTS[_TYPES[dtype]], rows, columns, step)
         if count > 1:
             self._set("MatrixLayout", made, "CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT", c_int(count))
             distance = c_int64(operand.distance)
@@ -221,7 +203,7 @@ class CublasLt:
 
     def _choose(self, descriptor: c_void_p, layouts: list[c_void_p], operands: list[Operand], count: int) -> Any:
         """The first of the algorithms that the library proposes for these addresses."""
-        preference = self._made("cublasLtMatmulPreferenceCreate")
+        preference = self.made("cublasLtMatmulPreferenceCreate")
         try:
             self._prefer(preference, [_alignment(x, count) for x in operands])
             best, found = Heuristic(), c_int()
@@ -237,11 +219,6 @@ class CublasLt:
         self._set("MatmulPreference", preference, f"{prefix}MAX_WORKSPACE_BYTES", c_uint64(WORKSPACE))
         for name, value in zip("ABCD", (a, b, d, d), strict=True):
             self._set("MatmulPreference", preference, f"{prefix}MIN_ALIGNMENT_{name}_BYTES", c_uint32(value))
-
-    def _made(self, name: str, *args: Any) -> c_void_p:
-        made = c_void_p()
-        self.run(name, ctypes.byref(made), *args)
-        return made
 
     def _set(self, kind: str, target: c_void_p, attribute: str, value: Any) -> None:
         self.run(f"cublasLt{kind}SetAttribute", target, CONSTANTS[attribute], ctypes.byref(value), ctypes.sizeof(value))
@@ -262,15 +239,8 @@ def _alignment(operand: Operand, count: int) -> int:
 
 def candidates(major: int) -> Iterator[str]:
     """Where the library may lie, that of the CUDA version `major` first: in NVIDIA's wheels, then on the system."""
-    spec = importlib.util.find_spec("nvidia")
-    roots = [Path(root) for root in (spec.submodule_search_locations or [])] if spec is not None else []
     for version in sorted({major, 12, 13}, key=lambda v: v != major):
-        for root in roots:
-            for folder in (f"cu{version}", "cublas"):
-                path = root / folder / "lib" / f"libcublasLt.so.{version}"
-                if path.exists():
-                    yield str(path)
-        yield f"libcublasLt.so.{version}"
+        yield from in_wheels(f"libcublasLt.so.{version}", (f"cu{version}", "cublas"))
 
 
 def find(device: Any) -> CublasLt | None:
@@ -288,14 +258,5 @@ def find(device: Any) -> CublasLt | None:
     return None
 
 
-_lock = threading.Lock()
-_found: weakref.WeakKeyDictionary[Any, CublasLt | None] = weakref.WeakKeyDictionary()
-
-
-def library(device: Any) -> CublasLt | None:
-    """The library with a handle for a device, looked for once."""
-    with _lock:
-        if device not in _found:
-            with device.here():  # a handle is for the present one
-                _found[device] = find(device)
-        return _found[device]
+#: The library with a handle for a device, looked for once.
+library = OncePerDevice(lambda device: find(device))

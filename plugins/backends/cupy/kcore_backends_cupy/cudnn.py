@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import warnings
-import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from kcore_backends_cupy.availability import libraries_wanted
 from kcore_backends_cupy.launch import Launch
 from kcore_backends_cupy.layout import Span, span
+from kcore_backends_cupy.libraries import OncePerDevice
 from kcore_backends_cupy.workspace import workspace
 
 WORKSPACE = 256 << 20  # bytes that a plan may use
@@ -221,14 +221,5 @@ def find(device: Any) -> Cudnn | None:
         return None
 
 
-_found: weakref.WeakKeyDictionary[Any, Cudnn | None] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
-
-
-def library(device: Any) -> Cudnn | None:
-    """cuDNN for a device, looked for once."""
-    with _lock:
-        if device not in _found:
-            with device.here():  # a handle is for the present one
-                _found[device] = find(device)
-        return _found[device]
+#: cuDNN for a device, looked for once.
+library = OncePerDevice(lambda device: find(device))

@@ -7,6 +7,7 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,11 @@ class CupyDevice(Device):
         from kcore_backends_cupy.kernels import find_kernel
 
         return find_kernel(name)
+
+    def passes(self) -> list[Any]:
+        from kcore_backends_cupy.recurrent_ops import on_cudnn
+
+        return [("recurrent layers on cuDNN", partial(on_cudnn, self))]
 
     def bind_group(self, ctx: Any, instruction: Any, outs: Sequence[Any], arrays: Any) -> Callable[[], Any]:
         from kcore_backends_cupy.elementwise import bind_group

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +23,17 @@ from kcore_backends_cupy.emulation.compiler import compiler
 from kcore_backends_cupy.kernels import find_kernel
 from kcore_backends_cupy.prelude import PRELUDE
 
-_spec = importlib.util.spec_from_file_location("kcore_nvrtc", Path(__file__).with_name("nvrtc.py"))
-nvrtc: Any = importlib.util.module_from_spec(_spec)  # type: ignore[arg-type]
-_spec.loader.exec_module(nvrtc)  # type: ignore[union-attr]
+
+
+def _load(name: str) -> Any:
+    """A module that lies beside this one."""
+    spec = importlib.util.spec_from_file_location(f"kcore_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
+
+
+nvrtc = _load("nvrtc")
 
 _ENTRY = r"(__global__ void (?:__launch_bounds__\(\d+\) )?)"
 ARCHITECTURES = ("sm_80", "sm_90")
@@ -38,6 +48,27 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> CupyDevice:
     device = CupyDevice()
     monkeypatch.setattr(devices, "_current", device)
     return device
+
+
+@pytest.fixture(scope="session")
+def cases() -> Any:
+    """Recurrent layers with random operands: `recurrent_cases.py`."""
+    return _load("recurrent_cases")
+
+
+@pytest.fixture(scope="session")
+def build_fake(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Compiles the fake of a library that lies beside this file; returns the path of the library."""
+
+    def build(source: str) -> str:
+        if shutil.which("g++") is None:
+            pytest.skip("there is no g++")
+        target = tmp_path_factory.mktemp("fake") / Path(source).with_suffix(".so")
+        command = ["g++", "-O1", "-Wall", "-Werror", "-std=c++17", "-shared", "-fPIC"]
+        subprocess.run([*command, str(Path(__file__).with_name(source)), "-o", str(target)], check=True)
+        return str(target)
+
+    return build
 
 
 @pytest.fixture

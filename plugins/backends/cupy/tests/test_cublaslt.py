@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import shutil
-import subprocess
-from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -42,13 +39,8 @@ class Fake(CublasLt):
 
 
 @pytest.fixture(scope="session")
-def path(tmp_path_factory):
-    if shutil.which("g++") is None:
-        pytest.skip("there is no g++")
-    target = tmp_path_factory.mktemp("fake") / "libcublasLt.so"
-    source = Path(__file__).with_name("fake_cublaslt.cc")
-    subprocess.run(["g++", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", str(source), "-o", str(target)], check=True)
-    return str(target)
+def path(build_fake):
+    return build_fake("fake_cublaslt.cc")
 
 
 @pytest.fixture
@@ -197,8 +189,8 @@ def test_a_library_that_does_not_start_is_named(monkeypatch):
 class WithoutHandle(CublasLt):
     """The real library on a machine without a GPU: descriptors need none."""
 
-    def _made(self, name, *args):
-        return ctypes.c_void_p() if name == "cublasLtCreate" else super()._made(name, *args)
+    def made(self, name, *args):
+        return ctypes.c_void_p() if name == "cublasLtCreate" else super().made(name, *args)
 
 
 def _real():
@@ -229,7 +221,7 @@ def test_the_real_library_takes_our_descriptors():
     assert [read("MatrixLayout", made, a, s) for a, s in ((0, 4), (2, 8), (3, 8), (4, 8), (5, 4), (6, 8))] == [
         2, 3, 4, 5, 7, 60,
     ]  # fmt: skip
-    preference = library._made("cublasLtMatmulPreferenceCreate")
+    preference = library.made("cublasLtMatmulPreferenceCreate")
     library._prefer(preference, (16, 32, 64))
     assert [read("MatmulPreference", preference, a, 4) for a in (5, 6, 7, 8)] == [16, 32, 64, 64]
     assert read("MatmulPreference", preference, 1, 8) == cublaslt.WORKSPACE

@@ -24,6 +24,7 @@ MODULES = (
     "positions",
     "products",
     "recurrent",
+    "recurrent_library",
     "scan",
     "softmax",
 )
