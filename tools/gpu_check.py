@@ -7,6 +7,8 @@ without it. The steps, each in processes of its own, so that one that fails or h
 
     tests       all tests of operations and layers on the GPU, with the expectations of the NumPy device
     sanitizer   compute-sanitizer's memcheck and racecheck over the tests of kernels
+    recurrent   cuDNN's recurrent layers beside kcore's step kernels: values in three dtypes, bits of two runs, whether
+                graphs hold them, milliseconds
     curve       the losses of the manual's MNIST network beside the NumPy device's, for three seeds
     speed       the workloads of benchmarks/gpu/networks.py, with and without replay, beside PyTorch (eager and
                 compiled) and JAX; ResNet50 in TF32, too
@@ -39,10 +41,16 @@ TESTS = ("tests/ops", "tests/backend", "tests/runtime/test_scan.py", "plugins/la
 KERNEL_TESTS = ("tests/ops/test_catalogue.py", "tests/ops/test_batch_norm.py", "tests/ops/test_conv.py",
                 "tests/ops/test_pool.py", "tests/ops/test_recurrent.py", "tests/ops/test_ctc.py",
                 "tests/runtime/test_scan.py")  # fmt: skip
-OWN_TESTS = ("tests/ops/test_catalogue.py", "tests/ops/test_linalg.py", "tests/ops/test_conv.py")
-STEPS = ("tests", "sanitizer", "curve", "speed")
-WORKLOADS = ("mlp_small", "mlp_mnist", "cnn_mnist", "cnn_vgg", "cnn_text", "lstm_text", "bigru_tagger", "mobilenet",
-             "resnet50")  # fmt: skip
+OWN_TESTS = (
+    "tests/ops/test_catalogue.py",
+    "tests/ops/test_linalg.py",
+    "tests/ops/test_conv.py",
+    "tests/ops/test_recurrent.py",
+)
+STEPS = ("tests", "sanitizer", "recurrent", "curve", "speed")
+WORKLOADS = ("mlp_small", "mlp_mnist", "cnn_mnist", "cnn_vgg", "cnn_text", "lstm_text", "lstm_sigmoid_text",
+             "bigru_tagger", "mobilenet", "resnet50")  # fmt: skip
+DTYPES = ("float16", "float32", "float64")
 COLUMNS = ("kcore", "kcore, no replay", "PyTorch eager", "PyTorch compiled", "JAX")
 HOUR = 3600
 
@@ -79,6 +87,7 @@ class Run:
         self.args = args
         self.rehearse: bool = args.rehearse
         self.checks: list[Check] = []
+        self.layers: list[dict[str, Any]] = []
         self.speed: dict[str, dict[str, str]] = {}
         self.frameworks: dict[str, str] = {}
         self.peers = {name: _peer(name, getattr(args, f"{name}_python")) for name in ("torch", "jax")}
@@ -116,7 +125,7 @@ class Run:
         yield Check("tests of operations and layers", result.ok, "; ".join([result.last_line(), *failed[:20]]))
         if not self.rehearse:  # what runs where cuBLASLt and cuDNN are missing or know no way
             result = self.call(self.pytest(*OWN_TESTS), HOUR, KCORE_CUPY_LIBRARIES="0")
-            yield Check("products and convolutions without NVIDIA's libraries", result.ok, result.last_line())
+            yield Check("operations without NVIDIA's libraries", result.ok, result.last_line())
 
     def sanitizer(self) -> Iterator[Check]:
         """memcheck and racecheck of kcore's kernels, without CuPy's pool, in which a read beyond an array would meet
@@ -133,6 +142,16 @@ class Run:
             )
             found = [line for line in (result.out + result.err).splitlines() if "ERROR SUMMARY" in line]
             yield Check(name, result.ok, "; ".join([result.last_line(), *found[-1:]]))
+
+    def recurrent(self) -> Iterator[Check]:
+        """cuDNN's recurrent layers beside the step kernels."""
+        words = [sys.executable, str(BENCH / "recurrent.py"), *(["--tiny"] if self.rehearse else [])]
+        name, result = "cuDNN's recurrent layers", self.call(words, HOUR)
+        if not result.ok:
+            yield Check(name, False, result.last_line())
+            return
+        self.layers = result.figures()["rows"]
+        yield compare_layers(name, self.layers, ("agrees", "repeats", *(() if self.rehearse else ("used", "captured"))))
 
     def curve(self) -> Iterator[Check]:
         """Losses of the MNIST network: the same network, data and random bits on both devices."""
@@ -203,6 +222,15 @@ class Run:
         yield "\n| check | result | |\n|---|---|---|"
         for check in self.checks:
             yield f"| {check.name} | {'passed' if check.ok else 'FAILED'} | {check.what} |"
+        if self.layers:
+            yield "\nRecurrent layers with sigmoid gates: a step of training in float32 (median) by cuDNN and by the"
+            yield "step kernels; the largest difference of any result, as a part of the largest value.\n"
+            yield "| layer (batch, steps, features, units) | cuDNN ms | steps ms | ratio | " + " | ".join(DTYPES) + " |"
+            yield "|---" * (4 + len(DTYPES)) + "|"
+            for row in self.layers:
+                cells = [f"{row['cudnn']:.3f}", f"{row['steps']:.3f}", f"{row['steps'] / row['cudnn']:.2f}"]
+                cells += [f"{row['difference'][d]:.1e}" for d in DTYPES]
+                yield f"| {row['layer']} {tuple(row['sizes'])} | " + " | ".join(cells) + " |"
         if self.speed:
             yield "\nMilliseconds per training batch (median epoch of three; data as each framework's users give them:"
             yield "kcore's `fit` from arrays of the host, the peers' on the card), float32 unless the row says TF32.\n"
@@ -213,7 +241,8 @@ class Run:
                 ratios = [_ratio(cells, c, "kcore") for c in ("kcore, no replay", "PyTorch compiled")]
                 yield f"| {name} | " + " | ".join([*shown, *ratios]) + " |"
             yield "\nPyTorch's LSTM and GRU have sigmoid gates (its fused kernels know no others), those of kcore and"
-            yield "JAX the hard sigmoid that the manual has as its default."
+            yield "JAX the hard sigmoid that the manual has as its default. In lstm_sigmoid_text all have sigmoid ones;"
+            yield "kcore and PyTorch compute it by cuDNN."
 
 
 def compare_curves(numpy: dict[str, Any], cupy: dict[str, Any]) -> Check:
@@ -229,6 +258,12 @@ def compare_curves(numpy: dict[str, Any], cupy: dict[str, Any]) -> Check:
     accuracy = [f"{sum(d['accuracy']) / len(d['accuracy']):.2%}" for d in (cupy, numpy)]
     text = f"{cupy['data']}, cupy (numpy): {', '.join(shown)}; test accuracy {accuracy[0]} ({accuracy[1]})"
     return Check("losses of the MNIST network", ok, text)
+
+
+def compare_layers(name: str, rows: list[dict[str, Any]], wanted: tuple[str, ...]) -> Check:
+    """Whether cuDNN was used for every layer, agrees with the step kernels, repeats to the bit and lies in graphs."""
+    failed = [f"{row['layer']} {tuple(row['sizes'])}: not {what}" for row in rows for what in wanted if not row[what]]
+    return Check(name, not failed, "; ".join(failed) or f"{len(rows)} layers: {', '.join(wanted)}")
 
 
 def _ratio(cells: dict[str, str], above: str, below: str) -> str:
@@ -344,7 +379,8 @@ def main(words: list[str] | None = None) -> int:
             return 2
     run = Run(args)
     steps: dict[str, Callable[[], Iterator[Check]]] = {
-        "tests": run.tests, "sanitizer": run.sanitizer, "curve": run.curve, "speed": run.compare_speed,
+        "tests": run.tests, "sanitizer": run.sanitizer, "recurrent": run.recurrent, "curve": run.curve,
+        "speed": run.compare_speed,
     }  # fmt: skip
     for name, (python, reason) in run.peers.items():
         print(f"{name}: {python or reason}")

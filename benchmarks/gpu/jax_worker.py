@@ -102,17 +102,21 @@ class Network:
         sizes = (given, gates * units), (units, gates * units)
         return self.weight(sizes[0]), self.weight(sizes[1]), self.weight((gates * units,), 0.0)
 
-    def lstm(self, x: Any, units: int) -> Any:
+    def lstm(self, x: Any, units: int, gate: Any = None) -> Any:
+        gate = gate or _hard
         kernel, recurrent, bias = self._cell_weights(x.shape[-1], units, 4)
 
         def step(state: Any, inputs: Any) -> Any:
             h, c = state
             i, f, g, o = jnp.split(inputs + h @ recurrent, 4, axis=-1)
-            c = _hard(f) * c + _hard(i) * jnp.tanh(g)
-            return (_hard(o) * jnp.tanh(c), c), None
+            c = gate(f) * c + gate(i) * jnp.tanh(g)
+            return (gate(o) * jnp.tanh(c), c), None
 
         zero = jnp.zeros((x.shape[0], units))
         return lax.scan(step, (zero, zero), (x @ kernel + bias).swapaxes(0, 1))[0][0]
+
+    def lstm_sigmoid(self, x: Any, units: int) -> Any:
+        return self.lstm(x, units, jax.nn.sigmoid)
 
     def bigru(self, x: Any, units: int) -> Any:
         def one_way(reverse: bool) -> Any:

@@ -31,6 +31,7 @@ def build(workload: Workload, name: str) -> Any:
         "conv1d": lambda filters, k, act: L.Conv1D(filters, k, activation=act),
         "global_max1d": L.GlobalMaxPooling1D,
         "lstm": L.LSTM,
+        "lstm_sigmoid": lambda units: L.LSTM(units, recurrent_activation="sigmoid"),
         "bigru": lambda units: L.Bidirectional(L.GRU(units, return_sequences=True)),
     }
     model = Sequential([L.InputLayer(workload.shape, dtype="int32" if workload.words else None)])

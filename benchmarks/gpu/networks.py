@@ -85,6 +85,9 @@ WORKLOADS = {
     "lstm_text": Workload(
         [("embedding", 20000, 128), ("lstm", 128), ("dense", 1, None)], (80,), 1, "adam", 3200, 32, words=20000
     ),
+    "lstm_sigmoid_text": Workload(
+        [("embedding", 20000, 128), ("lstm_sigmoid", 128), ("dense", 1, None)], (80,), 1, "adam", 3200, 32, words=20000
+    ),
     "bigru_tagger": Workload(
         [("embedding", 5000, 64), ("bigru", 64), ("dense", 20, None)], (60,), 20, "rmsprop", 3200, 32, words=5000,
         steps=60,

@@ -104,6 +104,7 @@ def _layer(kind: str, args: list[Any], value: Any) -> list[nn.Module]:
         "embedding": lambda: nn.Embedding(*args),
         "global_max1d": lambda: Apply(lambda x: x.amax(2)),
         "lstm": lambda: Recurrent("lstm", size[-1], args[0]),
+        "lstm_sigmoid": lambda: Recurrent("lstm", size[-1], args[0]),
         "bigru": lambda: Recurrent("bigru", size[-1], args[0]),
         "resnet50": resnet50,
     }

@@ -10,7 +10,6 @@ from kcore.errors import GraphError
 from kcore.graph import Tensor
 from kcore.plugins import hooks
 
-
 Pass = tuple[str, Callable[[list[Tensor]], Any]]
 
 

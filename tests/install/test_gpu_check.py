@@ -44,7 +44,7 @@ def test_without_a_gpu_it_says_what_is_missing():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--only", "tests,spede"], "--only takes tests, sanitizer, curve, speed; got spede"),
+        (["--only", "tests,spede"], "--only takes tests, sanitizer, recurrent, curve, speed; got spede"),
         (["--workloads", "mlp"], "--workloads takes mlp_small, .*got mlp"),
         (["--rehearse"], "--rehearse needs --target"),
     ],

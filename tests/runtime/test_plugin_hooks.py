@@ -74,6 +74,22 @@ def test_a_pass_rewrites_what_is_compiled():
     assert [n.op.name for i in plan.instructions for n in i.nodes] == ["multiply"]
 
 
+def test_a_device_has_passes_of_its_own(monkeypatch):
+    """After those of plugins, which may make something that the device rewrites."""
+    x = placeholder((None, 3), "float32", "x")
+    f = function([x], [apply("exp", apply("log", x)) * 3.0])
+    seen = []
+
+    def last(outputs):
+        seen.append([node.op.name for node in nodes_of(outputs)])
+        return outputs
+
+    monkeypatch.setattr(type(f.device), "passes", lambda device: [("last", last)])
+    with passes(("without_inverses", without_inverses)):
+        f([X])
+    assert seen == [["constant", "placeholder", "multiply"]]
+
+
 def test_passes_run_one_after_the_other_on_outputs_and_updates():
     x = placeholder((2, 3), "float32", "x")
     v = Variable((2, 3), "float32", lambda: np.zeros((2, 3), "float32"), "v")

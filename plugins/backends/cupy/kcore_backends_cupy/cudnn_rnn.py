@@ -14,7 +14,7 @@ they leave a choice, it is the one that PyTorch makes, whose LSTM runs through t
   this algorithm only, and a bias of zeros costs nothing.
 - Forward in training fills the *reserve space*. `cudnnRNNBackwardData_v8` changes it, and only then may
   `cudnnRNNBackwardWeights_v8` read it: in this order, both on one reserve, once. The latter adds to the gradients of
-  weights (`CUDNN_WGRAD_MODE_ADD` is all that it knows), which are zeroed before. Workspace is of no meaning after a call.
+  weights (`CUDNN_WGRAD_MODE_ADD` is all that it knows), which are zeroed before. Workspace means nothing after a call.
 - float32 with `CUDNN_FMA_MATH` is float32; `CUDNN_DEFAULT_MATH` would allow TF32. float16 is computed in float32.
 - A handle serves one thread at a time.
 """
@@ -329,7 +329,9 @@ class CudnnRnn(Library):
             layer.rnn, mode, None, layer.x, _at(x), layer.y, _at(y), layer.h, _at(h[0]), _at(h[1]),
             layer.h if c else None, _at(before), _at(after), *self._spaces(layer, space, block, nbytes, reserve),
         )  # fmt: skip
-        return self._call(ctx, "cudnnRNNForward", args, [x, h[0], before, space], [y, h[1], after, block, reserve], layer)
+        return self._call(
+            ctx, "cudnnRNNForward", args, [x, h[0], before, space], [y, h[1], after, block, reserve], layer
+        )
 
     def backward_data(
         self, ctx: Any, layer: Layer, y: tuple[Array, Array], dx: Array, h: tuple[Array, Array, Array],
@@ -375,12 +377,15 @@ class CudnnRnn(Library):
         )  # fmt: skip
 
     def _call(self, ctx: Any, name: str, args: Any, reads: list[Any], writes: list[Any], layer: Layer) -> Call:
-        given = ([a for a in arrays if a is not None] for arrays in (reads, writes))
-        return Call(self, name, args, ctx.xp, *given, layer)
+        return Call(self, name, args, ctx.xp, _given(reads), _given(writes), layer)
 
 
 def _at(array: Array | None) -> int | None:
     return None if array is None else array.data.ptr
+
+
+def _given(arrays: list[Array | None]) -> list[Array]:
+    return [a for a in arrays if a is not None]
 
 
 def find(device: Any) -> CudnnRnn | None:
@@ -393,7 +398,9 @@ def find(device: Any) -> CudnnRnn | None:
         except OSError:
             continue  # not there
         except ExecutionError as error:
-            warnings.warn(f"{path} is not used for recurrent layers, which kcore computes itself: {error}", stacklevel=2)
+            warnings.warn(
+                f"{path} is not used for recurrent layers, which kcore computes itself: {error}", stacklevel=2
+            )
     return None
 
 

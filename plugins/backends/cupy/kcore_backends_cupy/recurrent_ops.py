@@ -45,11 +45,12 @@ def recurrence(op: str, named: dict[str, Any], attrs: Attrs) -> Recurrence | Non
     x, units = named["x"], named["recurrent"].shape[0]
     if any(attrs.get(k) != v for k, v in needed.items()) or _UNKNOWN & named.keys() or str(x.dtype) not in _DTYPES:
         return None
-    sizes = (*x.shape, units)
+    batch, steps, features = x.shape
+    sizes = batch, steps, features, units
     # It counts steps in 16 bits, and elements in 32.
-    if 0 in sizes or x.shape[1] >= 1 << 16 or x.shape[0] * x.shape[1] * max(sizes[2:]) >= 1 << 31:
+    if 0 in sizes or steps >= 1 << 16 or batch * steps * max(features, units) >= 1 << 31:
         return None
-    return Recurrence(cell, str(x.dtype), *sizes, tf32=tf32_allowed())
+    return Recurrence(cell, str(x.dtype), *sizes, tf32_allowed())
 
 
 class _OnCudnn(Op):
@@ -90,7 +91,7 @@ class CudnnSequence(_OnCudnn):
 
 @register
 class CudnnSequenceGrad(_OnCudnn):
-    """Gradients as of the operation that it replaces. Inputs: that one's, with cuDNN's reserve, and the weight space."""
+    """Gradients as of the operation that is replaced. Inputs: that one's, with cuDNN's reserve; the weight space."""
 
     name = "cudnn_sequence_grad"
 
@@ -142,7 +143,7 @@ def _is_closed(node: Node, readers: dict[Any, list[tuple[Node | None, int]]]) ->
         if reader is None or reader.op.name != f"{node.op.name}_grad":
             return False
         names = operand_names(reader.attrs)
-        known = {name: t for name, t in zip(names, reader.inputs, strict=True)}
+        known = dict(zip(names, reader.inputs, strict=True))
         if names[position] != "reserve" or known["outputs"].key != (node, 0):
             return False
     return True

@@ -24,7 +24,6 @@ from kcore_backends_cupy.kernels import find_kernel
 from kcore_backends_cupy.prelude import PRELUDE
 
 
-
 def _load(name: str) -> Any:
     """A module that lies beside this one."""
     spec = importlib.util.spec_from_file_location(f"kcore_{name}", Path(__file__).with_name(f"{name}.py"))

@@ -276,7 +276,12 @@ def test_a_failure_at_run_time_names_the_call(fake, emulated, cases):
 def test_float32_is_float32(fake, emulated):
     """Units that round to TF32 only where that is allowed."""
     library = cudnn_rnn.library(emulated)
-    for dtype, tf32, math in (("float32", False, 3), ("float32", True, 0), ("float16", False, 1), ("float64", False, 0)):
+    for dtype, tf32, math in (
+        ("float32", False, 3),
+        ("float32", True, 0),
+        ("float16", False, 1),
+        ("float64", False, 0),
+    ):
         assert library.layer(Recurrence("CUDNN_LSTM", dtype, 2, 3, 4, 5, tf32)) is not None
         assert fake.fake_math() == math
 

@@ -119,8 +119,8 @@ def weights_source(cell: str, gates: int, dtype: str, arrays: dict[str, Array | 
     def move(name: str, index: str) -> str:
         if arrays.get(name) is None:
             return "" if back else "k_store(space, at, 0);"
-        pair = (name, index, "space", "at") if back else ("space", "at", name, index)
-        return "k_store({0}, {1}, k_load({2}, {3}));".format(*pair)
+        to, at, source, place = (name, index, "space", "at") if back else ("space", "at", name, index)
+        return f"k_store({to}, {at}, k_load({source}, {place}));"
 
     second = move("bias", f"({gates} + from) * units + j") if bias is not None and bias.ndim == 2 else ""
     second = second or ("" if back else "k_store(space, at, 0);")
