@@ -302,10 +302,18 @@ class CudnnRnn(Library):
 
     # -- what a plan calls ----------------------------------------------------------------------------------
     def execute(self, name: str, args: tuple[Any, ...], stream: int) -> None:
-        """Call an entry point that computes, in a stream."""
+        """Call an entry point that computes, in a stream.
+
+        Raises:
+            StatusError: it answers with an error.
+        """
         with self._lock:
-            self.run("cudnnSetStream", self._handle, stream)
-            self.run(name, self._handle, *args)
+            try:
+                self.run("cudnnSetStream", self._handle, stream)
+                self.run(name, self._handle, *args)
+            except StatusError as error:
+                hint = "KCORE_CUPY_LIBRARIES=0 leaves recurrent layers to kcore's own kernels"
+                raise StatusError(f"{error}. {hint}", status=error.status) from error
 
     def forward(
         self, ctx: Any, layer: Layer, x: Array, y: Array, h: tuple[Array, Array], c: tuple[Array, Array] | None,

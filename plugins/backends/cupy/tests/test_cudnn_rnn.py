@@ -265,12 +265,12 @@ def test_a_failure_of_cudnn_is_said_and_survived(fake, emulated, cases):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
 
 
-def test_a_failure_at_run_time_names_the_call(fake, emulated, cases):
-    """A pointer that cuDNN would refuse."""
+def test_a_failure_at_run_time_says_what_helps(fake, emulated):
     library = cudnn_rnn.library(emulated)
-    library.layer(Recurrence("CUDNN_LSTM", "float32", 2, 3, 4, 5))
-    with pytest.raises(ExecutionError, match="cuDNN: cudnnSetStream fails with status 2000: FAKE_STATUS, the fake"):
-        library.run("cudnnSetStream", None, 0)
+    words = "cuDNN: cudnnSetStream fails with status 2000: FAKE_STATUS, the fake refuses. KCORE_CUPY_LIBRARIES=0 leaves"
+    library._handle = None
+    with pytest.raises(ExecutionError, match=words):
+        library.execute("cudnnRNNForward", (), 0)
 
 
 def test_float32_is_float32(fake, emulated):
