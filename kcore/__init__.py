@@ -86,3 +86,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+globals()[_finder.RESOLVER] = _finder.refusing(__name__, __dir__)

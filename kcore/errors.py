@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 from kcore.origin import origin_of, user_frame
@@ -100,6 +101,25 @@ def warn(message: str, category: type[Warning] = KcoreWarning) -> None:
     warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
 
 
+def nearest(name: str, known: Iterable[str], count: int) -> tuple[str, ...]:
+    """The names most like `name`, the likeliest first; for messages.
+
+    Args:
+        name: what somebody wrote.
+        known: what there is.
+        count: how many at most.
+    """
+    import difflib  # needed only when something is wrong
+
+    lower: dict[str, str] = {}
+    for other in known:
+        lower.setdefault(other.lower(), other)
+    near = difflib.get_close_matches(name.lower(), lower, count)
+    if len(name) > 2:  # what somebody began to write
+        near += [other for other in lower if other.startswith(name.lower()) and other not in near]
+    return tuple(lower[other] for other in near[:count])
+
+
 # --- tensors, graphs and their execution -------------------------------------------------------
 
 
@@ -166,6 +186,20 @@ class NotBuiltError(KcoreError, RuntimeError, ValueError):
 
 class ArgumentError(KcoreError, TypeError, ValueError):
     """A layer, model or function was given an argument that it does not have, or of a kind it cannot use."""
+
+
+class NoAttributeError(KcoreError, AttributeError):
+    """`model.fti`: an object has no such attribute; the message says which was meant."""
+
+    def __init__(self, owner: object, name: str) -> None:
+        super().__init__(f"{type(owner).__name__!r} object has no attribute {name!r}", name=name)
+        self.obj = None  # Python itself would suggest one too
+        self._known = type(owner)
+
+    def __str__(self) -> str:
+        # Only where it is read: `hasattr` asks often.
+        near = nearest(str(self.name), [known for known in dir(self._known) if not known.startswith("_")], 1)
+        return super().__str__() + (f". Did you mean '{near[0]}'?" if near else "")
 
 
 class MaskingError(KcoreError, TypeError):

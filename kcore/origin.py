@@ -129,4 +129,9 @@ _BETWEEN = frozenset(
 def _is_ours(frame: FrameType) -> bool:
     """Whether code of kcore or of its plugins runs in a frame, or code of Python that they called it through."""
     name = frame.f_globals.get("__name__") or ""
-    return (name.startswith("kcore") and (len(name) == 5 or name[5] in "._")) or name in _BETWEEN
+    return is_first_party(name) or name in _BETWEEN
+
+
+def is_first_party(module: str) -> bool:
+    """Whether a module of this name is kcore's, or one of its plugins'."""
+    return module.startswith("kcore") and (len(module) == 5 or module[5] in "._")

@@ -25,6 +25,8 @@ from kcore.backend.shaping import *  # noqa: F403
 from kcore.backend.sparse import *  # noqa: F403
 from kcore.backend.state import *  # noqa: F403
 from kcore.backend.variables import *  # noqa: F403
+from kcore.plugins.finder import RESOLVER, refusing
+from kcore.versions import no_name
 
 # Functions of modules that are imported when one of them is first used.
 _LATER = {
@@ -43,6 +45,7 @@ _LATER = {
         "separable_conv1d",
         "separable_conv2d",
     ),
+    "keras_1": ("image_dim_ordering", "set_image_dim_ordering"),
     "ctc": ("ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"),
 }
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
@@ -51,7 +54,7 @@ _MODULE_OF = {name: module for module, names in _LATER.items() for name in names
 def __getattr__(name: str) -> Any:
     module = _MODULE_OF.get(name)
     if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(no_name(__name__, name))
     value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
@@ -59,3 +62,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_MODULE_OF})
+
+
+globals()[RESOLVER] = refusing(__name__, __dir__)

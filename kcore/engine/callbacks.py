@@ -14,6 +14,7 @@ from typing import Any
 
 from kcore.engine.progbar import Progbar
 from kcore.errors import ArgumentError, warn
+from kcore.versions import explained_constructor
 
 Logs = dict[str, Any]
 
@@ -40,6 +41,10 @@ class Callback:
     `logs` holds ``batch`` and ``size`` at the begin of a batch, also the metrics of the batch at its
     end, and the averages over the epoch, ``val_`` ones included, at the end of an epoch.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        explained_constructor(cls)
 
     def __init__(self) -> None:
         self.validation_data: Any = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 from kcore import optimizers
@@ -15,6 +16,14 @@ from kcore.engine.step import Step
 from kcore.engine.structure import unpack_singleton
 from kcore.errors import NotCompiledError, warn
 from kcore.graph import Tensor
+from kcore.versions import explained
+
+#: What `compile` hands on to the functions of other backends: of TensorFlow, then of Theano.
+BACKEND_ARGUMENTS = (
+    *("feed_dict", "fetches", "options", "run_metadata"),
+    *("accept_inplace", "allow_input_downcast", "givens", "mode", "name", "no_default_updates", "on_unused_input"),
+    *("output_keys", "profile", "rebuild_strict"),
+)
 
 _lock = threading.RLock()  # steps are made once, whichever thread asks first
 
@@ -39,6 +48,7 @@ class Compiled(Network):
     _expected: list[Expected] | None = None
 
     # -- compile -----------------------------------------------------------------------------------------
+    @partial(explained, also=BACKEND_ARGUMENTS)
     def compile(
         self,
         optimizer: Any,
@@ -62,7 +72,8 @@ class Compiled(Network):
                 or dict of these.
             weighted_metrics: as `metrics`, but weighted by sample and class weights.
             target_tensors: tensors to use as targets instead of data: one, a list, or a dict.
-            kwargs: accepted, as arguments for other backends were.
+            kwargs: `options`, `run_metadata` and others of `BACKEND_ARGUMENTS`, which other backends take; without
+                effect.
 
         Raises:
             ValueError: an argument is not understood.
@@ -188,6 +199,7 @@ class Compiled(Network):
         return self._expected
 
     # -- one batch ---------------------------------------------------------------------------------------
+    @explained
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Any:
         """One update of the weights, on one batch.
 
@@ -208,11 +220,13 @@ class Compiled(Network):
         data = self._user_data(x, y, sample_weight, class_weight, check_batch_axis=True)
         return self._report(self.setup.train_step(data.weights is not None), data)
 
+    @explained
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> Any:
         """Loss and metrics of one batch; arguments and result as in `train_on_batch`."""
         data = self._user_data(x, y, sample_weight, check_batch_axis=True)
         return self._report(self.setup.test_step(data.weights is not None), data)
 
+    @explained
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch.
 

@@ -16,6 +16,7 @@ from kcore.engine.structure import Shape, accepts, shape_list, to_list, unpack_s
 from kcore.engine.tracked import Tracked
 from kcore.errors import ArgumentError, GraphError, KcoreError, MaskingError
 from kcore.graph import Tensor
+from kcore.versions import explained_constructor, parameters_of, unknown_arguments
 
 _KEYWORDS = frozenset(
     ("input_shape", "batch_input_shape", "batch_size", "dtype", "input_dtype", "name", "trainable", "weights")
@@ -52,13 +53,14 @@ class Layer(Connected, Tracked):
     input_spec: Any = None
     supports_masking: bool = False
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        explained_constructor(cls)
+
     def __init__(self, **kwargs: Any) -> None:
-        for keyword in kwargs:
-            if keyword not in _KEYWORDS:
-                raise ArgumentError(
-                    f"Keyword argument not understood: {keyword!r}, given to {type(self).__name__}. "
-                    f"Beside its own arguments a layer takes {', '.join(sorted(_KEYWORDS))}."
-                )
+        if not _KEYWORDS.issuperset(kwargs):
+            known = parameters_of(type(self)) | _KEYWORDS
+            raise unknown_arguments(type(self).__name__, kwargs.keys() - _KEYWORDS, known)
         self.name = kwargs.get("name") or automatic_name(type(self).__name__)
         if "trainable" in kwargs:
             self.trainable = kwargs["trainable"]

@@ -13,9 +13,10 @@ from kcore.engine.fitting import Reading, UserData
 from kcore.engine.standardize import count_samples, standardize
 from kcore.engine.step import Step
 from kcore.engine.structure import unpack_singleton
-from kcore.errors import ArgumentError, warn
+from kcore.errors import ArgumentError
 from kcore.plugins import hooks
 from kcore.shapes import positive_int
+from kcore.versions import explained
 
 
 class Model(Compiled):
@@ -43,6 +44,7 @@ class Model(Compiled):
     stop_training: bool = False
 
     # -- arrays ------------------------------------------------------------------------------------------
+    @explained
     def fit(
         self,
         x: Any = None,
@@ -89,7 +91,7 @@ class Model(Compiled):
             RuntimeError: the model is not compiled.
             ValueError: the data do not fit the model.
         """
-        epochs = _checked_epochs(kwargs, epochs)
+        epochs = positive_int(epochs, "epochs", least=0)
         if is_generator(x):
             return self.fit_generator(
                 x, steps_per_epoch, epochs, verbose, callbacks, validation_data, validation_steps, class_weight,
@@ -119,6 +121,7 @@ class Model(Compiled):
         }
         return self._train(step, source, epochs, initial_epoch, verbose, callbacks, validation, params)
 
+    @explained
     def evaluate(
         self,
         x: Any = None,
@@ -150,6 +153,7 @@ class Model(Compiled):
             loop.evaluate(step, source, fitting.averages_of(self.setup), self.setup.reset_metrics, verbose)
         )
 
+    @explained
     def predict(self, x: Any, batch_size: int | None = None, verbose: int = 0, steps: int | None = None) -> Any:
         """The outputs for arrays, batch by batch.
 
@@ -175,6 +179,7 @@ class Model(Compiled):
         return unpack_singleton(loop.predict(step, source, verbose))
 
     # -- generators --------------------------------------------------------------------------------------
+    @explained
     def fit_generator(
         self,
         generator: Any,
@@ -212,7 +217,7 @@ class Model(Compiled):
         Raises:
             ValueError: the generator yields something else, or ends too early.
         """
-        epochs = _checked_epochs(kwargs, epochs)
+        epochs = positive_int(epochs, "epochs", least=0)
         reading = Reading(workers, max_queue_size, use_multiprocessing)
         validation = None
         if validation_data is not None:
@@ -229,6 +234,7 @@ class Model(Compiled):
         params = {"batch_size": None, "steps": source.steps, "samples": None}
         return self._train(step, source, epochs, initial_epoch, verbose, callbacks, validation, params)
 
+    @explained
     def evaluate_generator(
         self,
         generator: Any,
@@ -246,6 +252,7 @@ class Model(Compiled):
             loop.evaluate(step, source, fitting.averages_of(self.setup), self.setup.reset_metrics, verbose)
         )
 
+    @explained
     def predict_generator(
         self,
         generator: Any,
@@ -357,12 +364,3 @@ class Model(Compiled):
             own.append(ProgbarLogger(mode, stateful_metrics=self.setup.stateful_metric_names))
         added = [c for some in hooks.call("kcore_fit_callbacks", model=self) for c in some or ()]
         return CallbackList([*own, *as_callbacks(callbacks), *added, self.history])
-
-
-def _checked_epochs(kwargs: dict[str, Any], epochs: int) -> int:
-    if "nb_epoch" in kwargs:
-        warn("The `nb_epoch` argument in `fit` has been renamed `epochs`.")
-        epochs = kwargs.pop("nb_epoch")
-    if kwargs:
-        raise ArgumentError(f"Unrecognized keyword arguments: {', '.join(kwargs)}")
-    return positive_int(epochs, "epochs", least=0)

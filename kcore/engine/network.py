@@ -16,7 +16,7 @@ from kcore.engine.saved import Saved
 from kcore.engine.standardize import describe
 from kcore.engine.structure import Shape, accepts, is_keras_tensor, list_uid, shape_list, to_list, unpack_singleton
 from kcore.engine.tracked import assign_weights
-from kcore.errors import ArgumentError, GraphError
+from kcore.errors import ArgumentError, GraphError, NoAttributeError
 from kcore.graph import Tensor
 
 
@@ -49,6 +49,11 @@ class Network(Saved, Layer):
             )
         self._begin(name)
         self._connect(_given("inputs", inputs, self), _given("outputs", outputs, self))
+
+    def __getattr__(self, name: str) -> Any:
+        if hasattr(type(self), name):
+            return object.__getattribute__(self, name)  # a property failed, and does so again, for its own reason
+        raise NoAttributeError(self, name)
 
     def _begin(self, name: str | None) -> None:
         """What can be said before inputs and outputs are known."""

@@ -10,6 +10,9 @@ from kcore import backend as K
 from kcore.errors import DataError, GradientError
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
+from kcore.versions import explained_constructor, parameters_of, unknown_arguments
+
+_KEYWORDS = frozenset(("clipnorm", "clipvalue"))
 
 
 class Optimizer:
@@ -53,13 +56,15 @@ class Optimizer:
     clipnorm: float
     clipvalue: float
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        explained_constructor(cls)
+
     def __init__(self, **kwargs: Any) -> None:
+        if not _KEYWORDS.issuperset(kwargs):
+            known = parameters_of(type(self)) | _KEYWORDS
+            raise unknown_arguments(type(self).__name__, kwargs.keys() - _KEYWORDS, known)
         for name, value in kwargs.items():
-            if name not in ("clipnorm", "clipvalue"):
-                raise TypeError(
-                    f"Unexpected keyword argument passed to optimizer: {name}={value!r}. "
-                    f"Besides its own arguments, {type(self).__name__} takes clipnorm and clipvalue."
-                )
             setattr(self, name, value)
         self.updates = []
         self.weights = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kcore import backend as K
+from kcore.engine.compiled import BACKEND_ARGUMENTS
 from kcore.engine.deserialize import deserialize
 from kcore.engine.graph_map import GraphMap
 from kcore.engine.input_layer import Input, InputLayer
@@ -15,6 +17,7 @@ from kcore.engine.model import Model
 from kcore.engine.network import Network
 from kcore.errors import ArgumentError, SavedModelError, warn
 from kcore.graph import Tensor
+from kcore.versions import explained
 
 
 class Sequential(Model):
@@ -147,6 +150,7 @@ class Sequential(Model):
         return [regularizer for layer in self._layers for regularizer in getattr(layer, "regularizers", [])]
 
     # --- the signatures in which Sequential differs from Model -----------------------------------------------
+    @partial(explained, also=("loss_weights", *BACKEND_ARGUMENTS))
     def compile(  # type: ignore[override]
         self,
         optimizer: Any,
@@ -168,10 +172,12 @@ class Sequential(Model):
             **kwargs,
         )
 
+    @explained
     def train_on_batch(self, x: Any, y: Any, class_weight: Any = None, sample_weight: Any = None) -> Any:  # type: ignore[override]
         """One step on one batch; see `Model.train_on_batch`."""
         return super().train_on_batch(x, y, sample_weight=sample_weight, class_weight=class_weight)
 
+    @explained
     def predict_proba(self, x: Any, batch_size: int | None = None, verbose: int = 0, steps: int | None = None) -> Any:
         """`predict`, with a warning where the results are no probabilities.
 
@@ -189,6 +195,7 @@ class Sequential(Model):
             )
         return predictions
 
+    @explained
     def predict_classes(self, x: Any, batch_size: int | None = None, verbose: int = 0, steps: int | None = None) -> Any:
         """The predicted classes.
 

@@ -20,6 +20,7 @@ from kcore.errors import NotInstalledError, PluginError, PluginWarning, warn
 from kcore.plugins import finder, registry
 from kcore.plugins.finder import RESOLVER
 from kcore.plugins.old_paths import OLD_PATHS
+from kcore.versions import no_name
 
 Getattr = Callable[[str], Any]
 Dir = Callable[[], list[str]]
@@ -103,20 +104,22 @@ def lazy_names(module_name: str, table: dict[str, str]) -> tuple[Getattr, Dir]:
         if f"{module_name}.{name}" in OLD_PATHS:
             return importlib.import_module(f"{module_name}.{name}")
         if name not in table:
-            raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
+            raise AttributeError(no_name(module_name, name))
         source, _, attribute = table[name].partition(":")
         value = getattr(importlib.import_module(source), attribute)
         vars(module)[name] = value
         return value
 
+    def directory() -> list[str]:
+        return sorted({*vars(module), *table})
+
+    refuse = finder.refusing(module_name, directory)
+
     def resolve(name: str) -> Any:
         try:
             return get_attribute(name)
         except AttributeError:
-            raise ModuleNotFoundError(f"No module named '{module_name}.{name}'", name=f"{module_name}.{name}") from None
-
-    def directory() -> list[str]:
-        return sorted({*vars(module), *table})
+            return refuse(name)
 
     # As a door: `from kcore.models.Model import from_config` asks the finder.
     module.__dict__.setdefault("__path__", [])

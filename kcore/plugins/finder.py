@@ -27,6 +27,18 @@ RESOLVER = "__kcore_resolve__"
 _aliases: set[str] = set()
 
 
+def refusing(module_name: str, names: Callable[[], Sequence[str]]) -> Callable[[str], Any]:
+    """A resolver for a module that has all its names: what is not there is refused with the nearest of `names()`."""
+
+    def resolve(name: str) -> Any:
+        from kcore.versions import no_name
+
+        message = f"cannot import name {name!r} from {module_name!r}: there is no such name or module"
+        raise ModuleNotFoundError(no_name(module_name, name, message, names()), name=name)
+
+    return resolve
+
+
 class KcoreFinder:
     """Finds the modules under `kcore.` that are not files (a meta path finder)."""
 
@@ -117,7 +129,17 @@ class _OldPath:
         return OldPathModule(spec.name, f"Old import path; its names live in {OLD_PATHS[spec.name]}.")
 
     def exec_module(self, module: ModuleType) -> None:
-        vars(module)[RESOLVER] = module.__getattr__
+        refuse = refusing(OLD_PATHS[module.__name__][0], lambda: dir(module))
+
+        def resolve(name: str) -> Any:
+            try:
+                return getattr(module, name)
+            except AttributeError as error:
+                if hasattr(error, "for_import"):  # a door's: it says what to install
+                    raise
+                return refuse(name)
+
+        vars(module)[RESOLVER] = resolve
 
 
 class OldPathModule(ModuleType):
@@ -133,6 +155,14 @@ class OldPathModule(ModuleType):
                 except AttributeError as missing:
                     error = missing
         raise error or AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`merge([a, b], mode="concat")`: a function of Keras 1 where Keras 2 has a module."""
+        from kcore.versions import history_of
+
+        kind, _, name = self.__name__.removeprefix("kcore.").partition(".")
+        history = history_of(kind, name)
+        raise TypeError(f"`{name}()` {history[3:]}" if history else f"{self!r} is a module and cannot be called")
 
     def __dir__(self) -> list[str]:
         return sorted({name for source in _sources(self.__name__) for name in dir(source)})

@@ -22,6 +22,7 @@ class Kind(NamedTuple):
         ignores_case: whether 'sgd' finds `SGD`.
         in_configurations: whether strings and saved models name its objects, so that `custom_objects` can.
         modules: whether its names may stand for modules: `import kcore.<name>.<module>`.
+        short: further names that users may give, each of which stands for one of several objects.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Kind(NamedTuple):
     ignores_case: bool = False
     in_configurations: bool = True
     modules: bool = False
+    short: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -41,7 +43,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("layers", "layer"),
         Kind("losses", "loss function"),
-        Kind("metrics", "metric function"),
+        Kind("metrics", "metric function", short=("accuracy", "acc", "crossentropy", "ce")),
         Kind("optimizers", "optimizer", ignores_case=True),
         Kind("callbacks", "callback", in_configurations=False),
         Kind("initializers", "initializer"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from kcore.errors import NotInstalledError
+from kcore.errors import NotInstalledError, nearest
 from kcore.plugins import discovery
 from kcore.plugins.catalogue import CATALOGUE
 from kcore.plugins.kinds import KINDS, kind_of
+from kcore.versions import history_of
 
 
 def owner_of(kind: str, name: str) -> str | None:
@@ -27,29 +26,24 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
     """
     label = kind_of(kind).label
     owner = owner_of(kind, name)
-    nearest = _nearest(name, installed, 3)
+    near = nearest(name, [*installed, *kind_of(kind).short], 3)
+    history = history_of(kind, name)
     message = f"Unknown {label}: '{name}'. "
     if owner is not None:
         message += _install(owner)
-    elif nearest:
-        message += f"Did you mean {' or '.join(repr(near) for near in nearest)}?"
-        if kind_of(kind).in_configurations:
-            message += f" If it is your own, {_own()}."
+    elif history is not None:
+        message += f"{history}{_if_own(kind)}"
+    elif near:
+        message += f"Did you mean {' or '.join(map(repr, near))}?{_if_own(kind)}"
     else:
         message += _elsewhere(kind, name) or _not_installed_but_near(kind, name) or _no_idea(kind)
     if owner is None and discovery.index().problems:  # for the author of a plugin: his line may be one of them
         message += " Some installed plugins have defects: 'kcore plugins check' tells which."
-    return NotInstalledError(message, kind=kind, name=name, distribution=owner, nearest=nearest)
+    return NotInstalledError(message, kind=kind, name=name, distribution=owner, nearest=near)
 
 
-def _nearest(name: str, known: Iterable[str], count: int) -> tuple[str, ...]:
-    import difflib  # needed only when something is wrong
-
-    known = list(known)
-    near = difflib.get_close_matches(name, known, count)
-    if len(name) > 2:  # what somebody began to write
-        near += [other for other in known if other.lower().startswith(name.lower()) and other not in near]
-    return tuple(near[:count])
+def _if_own(kind: str) -> str:
+    return f" If it is your own, {_own()}." if kind_of(kind).in_configurations else ""
 
 
 def _install(owner: str) -> str:
@@ -71,7 +65,7 @@ def _elsewhere(kind: str, name: str) -> str:
 
 def _not_installed_but_near(kind: str, name: str) -> str:
     known = CATALOGUE.get(kind, {})
-    near = _nearest(name, known, 1)
+    near = nearest(name, known, 1)
     return f"Did you mean '{near[0]}'? {_install(known[near[0]])}" if near else ""
 
 

@@ -11,82 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from kcore.errors import SavedModelError, warn
+from kcore.versions.keras_1 import CLASSES, LAYER_ARGUMENTS, LENGTHS, value_of
 
 Config = dict[str, Any]
 
-_RENAMED_CLASSES = {
-    "Convolution1D": "Conv1D",
-    "Convolution2D": "Conv2D",
-    "Convolution3D": "Conv3D",
-    "AtrousConvolution1D": "Conv1D",
-    "AtrousConvolution2D": "Conv2D",
-    "Deconvolution2D": "Conv2DTranspose",
-    "SeparableConvolution2D": "SeparableConv2D",
-}
-_WEIGHTED = {
-    "init": "kernel_initializer",
-    "bias": "use_bias",
-    "W_regularizer": "kernel_regularizer",
-    "b_regularizer": "bias_regularizer",
-    "W_constraint": "kernel_constraint",
-    "b_constraint": "bias_constraint",
-}
-_SPATIAL = {"border_mode": "padding", "dim_ordering": "data_format"}
-_CONVOLUTION = {
-    **_WEIGHTED,
-    **_SPATIAL,
-    "nb_filter": "filters",
-    "filter_length": "kernel_size",
-    "subsample": "strides",
-    "subsample_length": "strides",
-    "atrous_rate": "dilation_rate",
-}
-_RECURRENT = {
-    **_WEIGHTED,
-    "output_dim": "units",
-    "inner_init": "recurrent_initializer",
-    "inner_activation": "recurrent_activation",
-    "U_regularizer": "recurrent_regularizer",
-    "dropout_W": "dropout",
-    "dropout_U": "recurrent_dropout",
-    "forget_bias_init": "unit_forget_bias",
-    "consume_less": "implementation",
-}
-_POOLING = {**_SPATIAL, "pool_length": "pool_size", "stride": "strides"}
-_UPSAMPLING = {**_SPATIAL, "length": "size"}
-_DROPOUT = {"p": "rate"}
-_SPATIAL_DROPOUT = {**_DROPOUT, **_SPATIAL}
-_EMBEDDING = {
-    "init": "embeddings_initializer",
-    "W_regularizer": "embeddings_regularizer",
-    "W_constraint": "embeddings_constraint",
-}
-#: The arguments of layers, by today's class name: what they are called today.
-_ARGUMENTS: dict[str, Mapping[str, str]] = {
-    "Dense": {**_WEIGHTED, "output_dim": "units"},
-    **dict.fromkeys(("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "SeparableConv2D"), _CONVOLUTION),
-    **dict.fromkeys(("LocallyConnected1D", "LocallyConnected2D"), _CONVOLUTION),
-    **dict.fromkeys(("LSTM", "GRU", "SimpleRNN"), _RECURRENT),
-    "ConvLSTM2D": {**_RECURRENT, **_CONVOLUTION},
-    **dict.fromkeys(
-        [f"{kind}Pooling{rank}D" for kind in ("Max", "Average", "GlobalMax", "GlobalAverage") for rank in (1, 2, 3)],
-        _POOLING,
-    ),
-    **dict.fromkeys([f"{kind}{rank}D" for kind in ("ZeroPadding", "Cropping") for rank in (1, 2, 3)], _SPATIAL),
-    **dict.fromkeys([f"UpSampling{rank}D" for rank in (1, 2, 3)], _UPSAMPLING),
-    **dict.fromkeys(("Dropout", "GaussianDropout", "SpatialDropout1D"), _DROPOUT),
-    **dict.fromkeys(("SpatialDropout2D", "SpatialDropout3D"), _SPATIAL_DROPOUT),
-    "GaussianNoise": {"sigma": "stddev"},
-    "PReLU": {"init": "alpha_initializer"},
-    "Embedding": _EMBEDDING,
-    "InputLayer": {"input_dtype": "dtype"},
-}
-_VALUES: dict[str, Mapping[Any, Any]] = {
-    "dim_ordering": {"tf": "channels_last", "th": "channels_first", "default": None},
-    "consume_less": {"cpu": 0, "mem": 1, "gpu": 2},
-}
-#: The lengths of a window are arguments of their own.
-_LENGTHS = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"))
 _REGULARIZERS = ("L1L2Regularizer", "WeightRegularizer", "ActivityRegularizer")
 _MERGING = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum"}
 
@@ -95,8 +23,8 @@ def translate_layer(name: str, config: Config) -> tuple[str, Config]:
     """Class name and configuration of a layer in the words of Keras 2; those of Keras 2 are returned as they are."""
     if name == "Merge" and "mode" in config and not config.get("layers"):
         return _merge(config)
-    today = _RENAMED_CLASSES.get(name, name)
-    names = _ARGUMENTS.get(today, {})
+    today = CLASSES.get(name, name)
+    names = LAYER_ARGUMENTS.get(today, {})
     if name == "BatchNormalization" and "mode" in config:
         if config["mode"] != 0:
             raise SavedModelError(
@@ -104,7 +32,7 @@ def translate_layer(name: str, config: Config) -> tuple[str, Config]:
                 "versions have mode 0 only. Write it as a layer of your own and give it with custom_objects."
             )
         return name, {key: value for key, value in config.items() if key != "mode"}
-    lengths = next((keys for keys in _LENGTHS if set(keys) <= set(config)), ())
+    lengths = next((keys for keys in LENGTHS if set(keys) <= set(config)), ())
     if not names or not (lengths or (set(names) & set(config))):
         return name, config
     found: Config = {"kernel_size": [config[key] for key in lengths]} if lengths else {}
@@ -123,14 +51,10 @@ def translate_layer(name: str, config: Config) -> tuple[str, Config]:
 
 
 def _value(key: str, value: Any) -> Any:
-    """The value of an argument of Keras 1."""
-    if key in _VALUES and isinstance(value, str):
-        return _VALUES[key].get(value, value)
-    if key == "forget_bias_init":
-        return value == "one"
+    """The value of an argument of Keras 1; regularizers and constraints are described by their names there."""
     if isinstance(value, Mapping) and isinstance(value.get("name"), str):
         return _part(dict(value))
-    return value
+    return value_of(key, value)
 
 
 def _part(config: Config) -> Config:

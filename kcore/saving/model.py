@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from kcore.engine.network import Network
-from kcore.errors import KcoreError, SavedModelError
+from kcore.errors import ArgumentError, KcoreError, SavedModelError
 from kcore.plugins import hooks
 from kcore.plugins.scopes import CustomObjectScope
 from kcore.saving.architecture import json_value, model_description, model_from_config, parse_json
@@ -122,9 +122,9 @@ def _compile(model: Any, config: Mapping[str, Any], group: Any) -> None:
     try:
         compile_from(model, config)
         restore_optimizer(group, model)
-    except KcoreError:
-        raise
     except (TypeError, ValueError, KeyError, AttributeError) as error:
+        if isinstance(error, KcoreError) and not isinstance(error, ArgumentError):
+            raise
         raise SavedModelError(
             f"The model cannot be compiled as it was: {type(error).__name__}: {error}. Load it with compile=False and "
             "compile it yourself."

@@ -14,6 +14,7 @@ from typing import Any
 from kcore.errors import KcoreWarning, SavedModelError, warn
 from kcore.plugins.scopes import get_custom_objects
 from kcore.saving import keras_1
+from kcore.versions.later import FUNCTIONS_OF_CLASSES
 
 Config = dict[str, Any]
 
@@ -190,26 +191,7 @@ def _says_nothing(key: str, value: Any) -> bool:
     return values is ... or value in values
 
 
-#: Classes of losses and metrics, and the functions of 2.1.6 that they are.
-_CLASSES_OF_FUNCTIONS = {
-    "BinaryAccuracy": "binary_accuracy",
-    "BinaryCrossentropy": "binary_crossentropy",
-    "CategoricalAccuracy": "categorical_accuracy",
-    "CategoricalCrossentropy": "categorical_crossentropy",
-    "CategoricalHinge": "categorical_hinge",
-    "Hinge": "hinge",
-    "KLDivergence": "kullback_leibler_divergence",
-    "LogCosh": "logcosh",
-    "MeanAbsoluteError": "mean_absolute_error",
-    "MeanAbsolutePercentageError": "mean_absolute_percentage_error",
-    "MeanSquaredError": "mean_squared_error",
-    "MeanSquaredLogarithmicError": "mean_squared_logarithmic_error",
-    "Poisson": "poisson",
-    "SparseCategoricalAccuracy": "sparse_categorical_accuracy",
-    "SparseCategoricalCrossentropy": "sparse_categorical_crossentropy",
-    "SquaredHinge": "squared_hinge",
-}
-#: Their arguments, and the values with which they are those functions.
+#: Arguments of classes of losses and metrics, and the values with which they are the functions of 2.1.6.
 _DEFAULTS_OF_CLASSES: dict[str, tuple] = {
     "axis": (-1,),
     "from_logits": (False,),
@@ -239,15 +221,15 @@ def _by_name(value: Any) -> Any:
 def _function_like(description: Config) -> Any:
     """The name of the function that a class of losses or metrics stands for, where its arguments say no more."""
     name, config = description["class_name"], description["config"]
-    if name not in _CLASSES_OF_FUNCTIONS or name in get_custom_objects():
+    if name not in FUNCTIONS_OF_CLASSES or name in get_custom_objects():
         return description
     for key, value in config.items():
         if key not in ("name", "dtype", "fn") and value not in _DEFAULTS_OF_CLASSES.get(key, ()):
             raise SavedModelError(
-                f"The model was compiled with {name}({key}={value!r}), and {_CLASSES_OF_FUNCTIONS[name]} here has no "
+                f"The model was compiled with {name}({key}={value!r}), and {FUNCTIONS_OF_CLASSES[name]} here has no "
                 "such argument. Load the model with compile=False and compile it with a function of your own."
             )
-    return _CLASSES_OF_FUNCTIONS[name]
+    return FUNCTIONS_OF_CLASSES[name]
 
 
 def _unwrapped(metrics: Any) -> Any:

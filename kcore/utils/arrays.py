@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from kcore.errors import LabelError
+from kcore.versions import explained
 
 
+@explained
 def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as one-hot rows, for `categorical_crossentropy`. Manual, section 20.4.
 

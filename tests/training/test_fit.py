@@ -274,10 +274,10 @@ def test_initial_epoch(classifier, classification, capsys):
 
 
 def test_old_and_unknown_arguments(classifier, classification):
-    with pytest.warns(KcoreWarning, match="renamed `epochs`"):
+    with pytest.warns(KcoreWarning, match=r"Keras 2 API: `fit\(..., epochs=2, verbose=0\)`"):
         history = classifier.fit(*classification, nb_epoch=2, verbose=0)
     assert len(history.epoch) == 2
-    with pytest.raises(TypeError, match="Unrecognized keyword arguments: speed"):
+    with pytest.raises(TypeError, match="not understood: 'speed', given to fit"):
         classifier.fit(*classification, speed=11)
 
 

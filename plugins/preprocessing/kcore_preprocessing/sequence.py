@@ -11,10 +11,12 @@ import numpy as np
 
 from kcore.errors import ArgumentError, DataError, ShapeError
 from kcore.utils import Sequence
+from kcore.versions import explained
 
 __all__ = ["TimeseriesGenerator", "make_sampling_table", "pad_sequences", "skipgrams"]
 
 
+@explained
 def pad_sequences(
     sequences: Iterable[Any],
     maxlen: int | None = None,
@@ -110,6 +112,7 @@ def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> np.ndarray:
     return np.minimum(1.0, np.sqrt(f))
 
 
+@explained
 def skipgrams(
     sequence: Any,
     vocabulary_size: int,
@@ -202,6 +205,7 @@ class TimeseriesGenerator(Sequence):
         ([[0, 1, 2], [1, 2, 3]], [3, 4])
     """
 
+    @explained
     def __init__(
         self,
         data: Any,

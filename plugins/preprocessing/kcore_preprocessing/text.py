@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kcore.errors import ArgumentError, DataError, warn
+from kcore.versions import explained
 
 __all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence", "tokenizer_from_json"]
 
@@ -112,6 +114,7 @@ class Tokenizer:
         [[1, 3, 1, 2]]
     """
 
+    @partial(explained, also=("document_count",))
     def __init__(
         self,
         num_words: int | None = None,
@@ -122,12 +125,7 @@ class Tokenizer:
         oov_token: str | None = None,
         **kwargs: Any,
     ) -> None:
-        if "nb_words" in kwargs:
-            warn("Tokenizer: nb_words is now called num_words")
-            num_words = kwargs.pop("nb_words")
         self.document_count = int(kwargs.pop("document_count", 0))
-        if kwargs:
-            raise ArgumentError(f"Tokenizer has no arguments {sorted(kwargs)}")
         if num_words is not None and num_words < 0:
             raise ArgumentError(f"num_words is {num_words}; expected None or a number of words above 0")
         self.num_words, self.filters, self.lower, self.split = num_words, filters, lower, split

@@ -6,7 +6,6 @@ from typing import Any
 
 from kcore.errors import ShapeError
 from kcore_layers_convolutional.base import Convolution
-from kcore_layers_convolutional.old_arguments import understands_keras_1
 
 _ARGUMENTS = """
     Args:
@@ -40,7 +39,6 @@ class Conv1D(_Plain):
     paddings = ("valid", "same", "causal")
     config_keys = ("filters", "kernel_size", "strides", "padding", "dilation_rate")
 
-    @understands_keras_1(1)
     def __init__(
         self,
         filters: int,
@@ -75,7 +73,6 @@ class Conv2D(_Plain):
 
     rank = 2
 
-    @understands_keras_1(2)
     def __init__(
         self,
         filters: int,
@@ -104,7 +101,6 @@ class Conv3D(_Plain):
 
     rank = 3
 
-    @understands_keras_1(3)
     def __init__(
         self,
         filters: int,

@@ -9,6 +9,7 @@ import numpy as np
 
 from kcore import backend as K
 from kcore.errors import ArgumentError, DataError, ShapeError, warn
+from kcore.versions import explained
 from kcore_preprocessing.image import affine, transforms
 from kcore_preprocessing.image.directory import DirectoryIterator
 from kcore_preprocessing.image.files import channel_axis
@@ -20,7 +21,8 @@ class ImageDataGenerator:
     """Batches of images, transformed at random and standardized. Manual, section 6.3.
 
     An image is transformed first (rotation, shift, shear, zoom, then channel shift, flips, brightness), then
-    standardized: preprocessing_function, rescale, samplewise, featurewise, ZCA.
+    standardized: preprocessing_function, rescale, samplewise, featurewise, ZCA. So `cval`, `channel_shift_range` and
+    `brightness_range` are in the units of the pixels as they are read, whatever `rescale` is.
 
     Args:
         featurewise_center: subtract the mean of the data, for each channel; needs `fit`.
@@ -54,6 +56,7 @@ class ImageDataGenerator:
         (4, 5, 5, 3)
     """
 
+    @explained
     def __init__(
         self,
         featurewise_center: bool = False,
@@ -113,6 +116,7 @@ class ImageDataGenerator:
         self.std: Any = None
         self.principal_components: Any = None
 
+    @explained
     def flow(
         self,
         x: Any,
@@ -147,6 +151,7 @@ class ImageDataGenerator:
             sample_weight,
         )  # fmt: skip
 
+    @explained
     def flow_from_directory(
         self,
         directory: Any,
@@ -182,6 +187,7 @@ class ImageDataGenerator:
             save_to_dir, save_prefix, save_format, follow_links, subset, interpolation,
         )  # fmt: skip
 
+    @explained
     def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
         """Compute what featurewise standardization and ZCA need, from sample images as they are after rescaling.
 
