@@ -8,6 +8,7 @@ from typing import Any
 from kcore import ops as O
 from kcore.graph import Tensor, apply
 from kcore.ops.common import as_tensor as _tensor
+from kcore.ops.common import no_python_bool
 
 __all__ = [
     "abs",
@@ -166,11 +167,13 @@ def less_equal(x: Any, y: Any) -> Tensor:
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The sum of elements along `axis`."""
+    no_python_bool("sum", x)
     return O.reduce_sum(x, axis, keepdims)
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The mean of elements along `axis`; of bool elements, their share, in `floatx`."""
+    no_python_bool("mean", x)
     return O.reduce_mean(x, axis, keepdims)
 
 

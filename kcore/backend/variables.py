@@ -15,7 +15,7 @@ from kcore.errors import ArgumentError, DTypeError, ShapeError
 from kcore.graph import Tensor, encode_shape, shape_of
 from kcore.graph import constant as make_constant
 from kcore.graph import placeholder as make_placeholder
-from kcore.ops.common import number
+from kcore.ops.common import no_python_bool, number
 from kcore.ops.creation import full, full_like
 from kcore.runtime.devices import current_device
 from kcore.runtime.evaluate import evaluate
@@ -241,6 +241,7 @@ def _bound(name: str, value: Any) -> Any:
 
 def cast(x: Any, dtype: str) -> Tensor:
     """`x` converted to `dtype` ("float16", "float32", "float64", "int32", "bool", ...)."""
+    no_python_bool("cast", x)
     return O.cast(_tensor(x), dtype)
 
 

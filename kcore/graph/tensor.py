@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
-from kcore.errors import GraphError
+from kcore.graph.misuse import NotAnArray
 from kcore.graph.spec import Shape, Spec
 
 if TYPE_CHECKING:
@@ -17,7 +18,15 @@ def _build(op: str, *inputs: Any, **attrs: Any) -> Tensor:
     return apply(op, *inputs, **attrs)
 
 
-class Tensor:
+class TensorShape(tuple[int | None, ...]):
+    """A shape that can also be asked as TensorFlow scripts do: ``x.get_shape().as_list()``."""
+
+    def as_list(self) -> list[int | None]:
+        """The shape as a list, None where unknown."""
+        return list(self)
+
+
+class Tensor(NotAnArray):
     """A handle on one output of a node.
 
     Handles are light and not unique: since equal nodes are one node, two layers can compute the same
@@ -27,9 +36,6 @@ class Tensor:
 
     _keras_history: tuple[Any, int, int]  # layer, number of its call, number of the output: set by layers
     _keras_mask: Tensor | None
-
-    __array_priority__ = 1000  # NumPy arrays leave mixed operations to us
-    __array_ufunc__ = None
 
     def __init__(self, node: Node, index: int = 0):
         self.node = node
@@ -66,9 +72,9 @@ class Tensor:
     def name(self, value: str) -> None:
         self._name = value
 
-    def get_shape(self) -> Shape:
+    def get_shape(self) -> TensorShape:
         """The shape as a tuple, ``None`` where unknown (the name that TensorFlow scripts use)."""
-        return self._keras_shape
+        return TensorShape(self._keras_shape)
 
     @property
     def _keras_shape(self) -> Shape:
@@ -93,29 +99,6 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"<kcore.Tensor {self.name} {self.spec}>"
-
-    # -- what must not be done with it -----------------------------------------------------------------
-    def __bool__(self) -> bool:
-        raise GraphError(
-            f"{self!r} has no truth value while the graph is built. Use K.switch(condition, a, b) to choose "
-            "between tensors, or K.eval(x) for its present value."
-        )
-
-    def __iter__(self) -> Any:
-        if not self.shape or self.shape[0] is None:
-            raise GraphError(f"cannot iterate over {self!r}: its first dimension is unknown")
-        return (self[i] for i in range(self.shape[0]))
-
-    def __len__(self) -> int:
-        if not self.shape or self.shape[0] is None:
-            raise GraphError(f"{self!r} has no length: its first dimension is unknown")
-        return self.shape[0]
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise GraphError(
-            f"{self!r} is symbolic and has no values yet, so NumPy cannot read it. Use the functions of "
-            "kcore.backend on tensors, or K.eval(x) for its present value."
-        )
 
     # -- operators -------------------------------------------------------------------------------------
     def __add__(self, other: Any) -> Tensor:
@@ -201,6 +184,20 @@ class Tensor:
 
     def __invert__(self) -> Tensor:
         return _build("logical_not", self)
+
+    def __eq__(self, other: Any) -> Any:
+        """Element by element beside a number or an array; tensors are equal where they are one handle.
+
+        So tensors can stand in lists and dictionaries. To compare their elements there is K.equal.
+        """
+        if isinstance(other, Number) or hasattr(other, "__array_interface__"):
+            return _build("equal", self, other)
+        return NotImplemented
+
+    def __ne__(self, other: Any) -> Any:
+        if isinstance(other, Number) or hasattr(other, "__array_interface__"):
+            return _build("not_equal", self, other)
+        return NotImplemented
 
     def __getitem__(self, item: Any) -> Tensor:
         from kcore.graph.index import index

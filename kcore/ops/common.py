@@ -9,7 +9,7 @@ from typing import Any
 
 from kcore import config
 from kcore.dtypes import is_float
-from kcore.errors import ArgumentError, DTypeError, ShapeError
+from kcore.errors import ArgumentError, DTypeError, GraphError, ShapeError
 from kcore.graph import Node, Shape, Spec, Tensor, apply, constant
 from kcore.ops.creation import fill_value
 
@@ -17,6 +17,15 @@ from kcore.ops.creation import fill_value
 def as_tensor(value: Any, dtype: str | None = None) -> Tensor:
     """`value` itself if it is a tensor, else a constant (of `dtype` if given)."""
     return value if isinstance(value, Tensor) else constant(value, dtype=dtype)
+
+
+def no_python_bool(function: str, x: Any) -> None:
+    """Refuse what ``a == b`` of two tensors gives, which compares them as objects."""
+    if isinstance(x, bool):
+        raise GraphError(
+            f"{function} got the Python value {x}, not a tensor. If it comes from `a == b` or `a != b`: with two tensors "
+            "these say whether both are one. Use K.equal(a, b) or K.not_equal(a, b) to compare their elements."
+        )
 
 
 def float_of(dtype: str) -> str:

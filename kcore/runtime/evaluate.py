@@ -36,7 +36,10 @@ def evaluate(
         if node.op.name == "placeholder":
             if (node, 0) in values:
                 continue
-            raise GraphError(f"placeholder {node.attrs['name']!r} of shape {node.specs[0].shape} has no value here")
+            raise GraphError(
+                f"placeholder {node.attrs['name']!r} of shape {node.specs[0].shape} has no value here. "
+                "K.function([placeholder], [tensor]) makes a function that is given one."
+            )
         if node.op.name == "learning_phase":
             values[(node, 0)] = device.asarray(phase, "bool")
             continue
