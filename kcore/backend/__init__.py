@@ -25,8 +25,9 @@ from kcore.backend.shaping import *  # noqa: F403
 from kcore.backend.sparse import *  # noqa: F403
 from kcore.backend.state import *  # noqa: F403
 from kcore.backend.variables import *  # noqa: F403
-from kcore.plugins.finder import RESOLVER, refusing
-from kcore.versions import no_name
+from kcore.plugins.finder import RESOLVER as _RESOLVER
+from kcore.plugins.finder import refusing as _refusing
+from kcore.versions import no_name as _no_name
 
 # Functions of modules that are imported when one of them is first used.
 _LATER = {
@@ -45,16 +46,17 @@ _LATER = {
         "separable_conv1d",
         "separable_conv2d",
     ),
-    "keras_1": ("image_dim_ordering", "set_image_dim_ordering"),
     "ctc": ("ctc_batch_cost", "ctc_decode", "ctc_label_dense_to_sparse"),
 }
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
+#: Understood, but not offered by `dir`.
+_OLD = dict.fromkeys(("image_dim_ordering", "set_image_dim_ordering"), "keras_1")
 
 
 def __getattr__(name: str) -> Any:
-    module = _MODULE_OF.get(name)
+    module = _MODULE_OF.get(name) or _OLD.get(name)
     if module is None:
-        raise AttributeError(no_name(__name__, name))
+        raise AttributeError(_no_name(__name__, name))
     value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
@@ -64,4 +66,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_MODULE_OF})
 
 
-globals()[RESOLVER] = refusing(__name__, __dir__)
+globals()[_RESOLVER] = _refusing(__name__, __dir__)

@@ -75,10 +75,10 @@ def batch_flatten(x: Any) -> Tensor:
     x = _tensor(x)
     if x.ndim == 0:
         raise ShapeError(f"batch_flatten needs a tensor with a batch dimension, got {x.spec}")
-    dims = x.shape[1:]
-    if None not in dims:
-        return O.reshape(x, (-1, math.prod(d for d in dims if d is not None)))
-    return O.reshape(x, (dim_of(x, 0), -1))
+    elements = math.prod(-1 if d is None else d for d in x.shape[1:])
+    if elements > 0 and None not in x.shape[1:]:
+        return O.reshape(x, (-1, elements))
+    return O.reshape(x, (dim_of(x, 0), elements if elements == 0 else -1))
 
 
 def expand_dims(x: Any, axis: int = -1) -> Tensor:

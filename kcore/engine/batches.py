@@ -7,6 +7,7 @@ input memory of the compiled plan.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from kcore.data.sequence import Sequence as DataSequence
 from kcore.engine.rows import index_reader, range_reader
 from kcore.engine.step import Collect, Step
 from kcore.errors import DataError
+from kcore.shapes import positive_int
 
 Batch = tuple[int, Callable[[], None]]
 
@@ -156,7 +158,10 @@ class GeneratorSource:
                     argument=argument,
                 )
             steps = len(generator)
-        self.steps = int(steps)
+            if steps == 0:
+                raise DataError(f"the {type(generator).__name__} has no batches: its length is 0", argument="generator")
+        # As long as the count is below it: scripts compute `samples / batch_size`, for the last, smaller batch too.
+        self.steps = positive_int(math.ceil(steps), argument)
         self._argument = argument
         self._prepare = prepare
         self._given = 0

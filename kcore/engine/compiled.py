@@ -244,11 +244,17 @@ class Compiled(Network):
         return unpack_singleton([value.item() for value in step([fitting.rows_of(a) for a in data.arrays])])
 
     def _user_data(
-        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, check_batch_axis: bool = False
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        check_batch_axis: bool = False,
+        argument: str = "x",
     ) -> UserData:
         setup = self.setup
         return fitting.user_data(
-            self._expected_inputs(), setup, x, y, sample_weight, class_weight, check_batch_axis=check_batch_axis
+            self._expected_inputs(), setup, x, y, sample_weight, class_weight, check_batch_axis, argument
         )
 
     def _warn_of_changed_weights(self) -> None:

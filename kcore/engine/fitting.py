@@ -64,11 +64,12 @@ def user_data(
     sample_weight: Any = None,
     class_weight: Any = None,
     check_batch_axis: bool = False,
+    argument: str = "x",
 ) -> UserData:
-    """Check and order data for training or evaluation.
+    """Check and order data for training or evaluation; `argument` names where they come from, for messages.
 
     Raises:
-        DataError: they do not fit the model, or each other.
+        DataError: they do not fit the model, or each other, or there are none.
     """
     outputs = setup.fed_outputs
     xs = standardize(x, inputs, "input", check_batch_axis)
@@ -78,7 +79,10 @@ def user_data(
     weights = None
     if sample_weight is not None or class_weight is not None:
         weights = _weights(setup, ys, sample_weight, class_weight)
-    return UserData(xs, ys, weights, count_samples(xs, ys, weights or ()))
+    samples = count_samples(xs, ys, weights or ())
+    if samples == 0:
+        raise DataError(f"{argument} has no samples: its arrays are {', '.join(map(describe, xs))}", argument=argument)
+    return UserData(xs, ys, weights, samples)
 
 
 def _weights(setup: TrainingSetup, targets: list[Any], sample_weight: Any, class_weight: Any) -> list[Any] | None:
@@ -132,8 +136,6 @@ def source_of(
         raise ArgumentError(
             f"If the data come from tensors, you should specify the `{argument}` argument: the number of batches."
         )
-    if samples == 0:
-        raise DataError("the arrays have no samples", argument="x")
     if isinstance(shuffle, str) and shuffle != "batch":
         raise ArgumentError(f"`shuffle` must be True, False or 'batch'. Received: {shuffle!r}")
     return ArraySource(arrays, samples, _batch_size(batch_size), shuffle)

@@ -283,7 +283,7 @@ class Model(Compiled):
     def _prepared(self, batch: Any, class_weight: Any = None) -> tuple[int, list[Any]]:
         """Size and arrays of a batch of a generator."""
         x, y, sample_weight = fitting.unpack_batch(batch)
-        data = self._user_data(x, y, sample_weight, class_weight)
+        data = self._user_data(x, y, sample_weight, class_weight, argument="a batch of the generator")
         return data.samples or 1, data.arrays
 
     def _validation(
@@ -304,7 +304,7 @@ class Model(Compiled):
         x, y, sample_weight = fitting.unpack_validation(data)
         if steps_per_epoch is not None and steps is None:
             raise ArgumentError("`validation_steps` must be given to validate when `steps_per_epoch` is set")
-        checked = self._user_data(x, y, sample_weight)
+        checked = self._user_data(x, y, sample_weight, argument="validation_data")
         return self._array_validation(checked, batch_size, steps if steps_per_epoch is not None else None)
 
     def _step_validation(self, steps_per_epoch: int | None, steps: int) -> loop.Validation:

@@ -143,9 +143,9 @@ def _distribute(data: Any, expected: Sequence[Expected], kind: str) -> list[Any]
 
 def _distribute_list(data: list[Any], names: list[str], kind: str) -> list[Any]:
     nested = not any(hasattr(item, "shape") for item in data)
-    if len(names) == 1 and nested and len(data) != 1:
+    if len(names) == 1 and nested and len(data) > 1:
         return [data]  # the samples themselves, as Python numbers or lists
-    if len(names) == 1 and nested and not isinstance(data[0], (list, tuple)):
+    if len(names) == 1 and nested and data and not isinstance(data[0], (list, tuple)):
         return [data]
     if len(data) != len(names):
         raise DataError(

@@ -69,7 +69,7 @@ def resolve(op: Op, inputs: tuple[Tensor, ...], attrs: dict[str, Any]) -> tuple[
     if not count:
         return inputs, attrs
     own, extra = inputs[:-count], inputs[-count:]
-    values = [constant_value(t) for t in extra]
+    values = [static_int(t) if t.node.op.name == "full" else constant_value(t) for t in extra]
     if any(v is None for v in values):
         return inputs, attrs
     dims = tuple(d if d >= -1 else int(values[-2 - d]) for d in encoded)  # type: ignore[arg-type]

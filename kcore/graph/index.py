@@ -47,30 +47,34 @@ def normalize(x: Spec, parts: tuple[Any, ...]) -> tuple[Item, ...]:
     if not any(p is Ellipsis for p in parts):
         parts = (*parts, Ellipsis)
     items: list[Item] = []
-    axis = 0
     for part in parts:
         if part is Ellipsis:
             items += [("slice", None, None, None)] * (x.ndim - used)
-            axis += x.ndim - used
         elif part is None:
             items.append(("new",))
         else:
-            items.append(_item(x, axis, part))
-            axis += 1
+            items.append(_item(part))
     return tuple(items)
 
 
-def _item(x: Spec, axis: int, part: Any) -> Item:
-    dim = x.shape[axis]
+def _item(part: Any) -> Item:
     if isinstance(part, slice):
         bounds = [None if b is None else _int_of(b, part) for b in (part.start, part.stop, part.step)]
         if bounds[2] == 0:
             raise ShapeError("a slice step cannot be 0")
         return ("slice", *bounds)
-    i = _int_of(part, part)
-    if dim is not None and not -dim <= i < dim:
-        raise ShapeError(f"index {i} is out of range for axis {axis} of {x}")
-    return ("int", i)
+    return ("int", _int_of(part, part))
+
+
+def require_inside(x: Spec, items: tuple[Item, ...]) -> None:
+    """Refuse an integer that is out of range for its axis of `x`."""
+    axis = 0
+    for kind, *rest in items:
+        dim = None if kind == "new" else x.shape[axis]
+        if kind == "int" and dim is not None and not -dim <= rest[0] < dim:
+            empty = ", which is empty" if dim == 0 else ""
+            raise ShapeError(f"index {rest[0]} is out of range for axis {axis} of {x}{empty}")
+        axis += kind != "new"
 
 
 def _int_of(value: Any, part: Any) -> int:

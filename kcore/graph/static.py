@@ -41,6 +41,8 @@ def static_value(tensor: Tensor) -> int | tuple[int | None, ...] | None:
         if array.dtype.kind not in "iu" or array.ndim > 1 or array.size > 64:
             return None
         return int(array) if array.ndim == 0 else tuple(int(v) for v in array)
+    if name == "full" and tensor.ndim == 0 and isinstance(node.attrs["value"], int):
+        return node.attrs["value"]  # what a 0 becomes where known zeros spread: the number of samples, of none
     if name == "shape":
         return node.inputs[0].shape
     if name in ("cast", "identity"):

@@ -69,6 +69,10 @@ class BatchNorm(Op):
 
     def kernel(self, xp: Any, outs: Any, x: Any, gamma: Any, beta: Any, *, axes: Axes, epsilon: float) -> None:  # type: ignore[override]
         y, mean, var, inv = outs
+        if not x.size:  # the mean of no elements, of which NumPy would warn
+            for statistic in (mean, var, inv):
+                statistic[...] = float("nan")
+            return
         xp.mean(x, axis=axes, out=mean)
         xp.subtract(x, xp.expand_dims(mean, axes), out=y)
         xp.mean(xp.square(y), axis=axes, out=var)

@@ -23,7 +23,7 @@ def no_python_bool(function: str, x: Any) -> None:
     """Refuse what ``a == b`` of two tensors gives, which compares them as objects."""
     if isinstance(x, bool):
         raise GraphError(
-            f"{function} got the Python value {x}, not a tensor. If it comes from `a == b` or `a != b`: with two tensors "
+            f"{function} got the Python value {x}, no tensor. If it comes from `a == b` or `a != b`: with two tensors "
             "these say whether both are one. Use K.equal(a, b) or K.not_equal(a, b) to compare their elements."
         )
 

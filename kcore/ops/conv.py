@@ -52,6 +52,8 @@ def kernel_size(op: str, kernel: Spec, x: Spec) -> Ints:
 def require_channels(op: str, x: Spec, kernel: Spec, axis: int, what: str) -> None:
     """Refuse operands whose last dimension is not that of the kernel's `axis`."""
     given, expected = x.shape[-1], kernel.shape[axis]
+    if given == 0:
+        raise ShapeError(f"{op} needs at least one channel, and {x} has none", shapes=(x.shape, kernel.shape), op=op)
     if given is not None and expected is not None and given != expected:
         raise ShapeError(
             f"{op}: {x} has {given} channels, but the kernel {kernel} takes {expected} {what}",

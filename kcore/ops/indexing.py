@@ -8,7 +8,7 @@ from typing import Any
 from kcore import config, dtypes
 from kcore.errors import ShapeError
 from kcore.graph import Node, Op, Spec, Tensor, apply, decode_shape, dims_of, encode_shape, register
-from kcore.graph.index import indexed_shape, to_numpy_index
+from kcore.graph.index import indexed_shape, require_inside, to_numpy_index
 from kcore.ops.common import as_tensor, refill, require_integer
 
 Grads = Sequence["Tensor | None"]
@@ -24,6 +24,7 @@ class Slice(Op):
     zero_in = (0,)
 
     def infer(self, x: Spec, *, items: Items) -> Spec:  # type: ignore[override]
+        require_inside(x, items)  # again: sizes may have been unknown when the index was written
         return Spec(indexed_shape(x.shape, items), x.dtype)
 
     def vjp(self, node: Node, g: Tensor) -> Grads:  # type: ignore[override]

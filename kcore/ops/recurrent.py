@@ -330,6 +330,13 @@ def _check_operands(op: str, named: dict[str, Spec], attrs: Attrs, gates: int) -
             op=op,
         )
     batch, steps, features = named["x"].shape
+    if 0 in (steps, features):
+        missing = "time step" if steps == 0 else "feature"
+        raise ShapeError(
+            f"{op} needs at least one {missing}, and x {named['x']} (batch, steps, features) has none",
+            shapes=(named["x"].shape,),
+            op=op,
+        )
     units = named["recurrent"].shape[0]
     if units is None:
         raise ShapeError(f"{op}: the number of units must be known, got recurrent {named['recurrent']}", op=op)

@@ -47,9 +47,10 @@ def output_lengths(
         return tuple(None if n is None else -(-n // s) for n, s in zip(spatial, strides, strict=True))
     lengths = tuple(window_output_length(*args) for args in zip(spatial, size, strides, pairs, dilation, strict=True))
     if any(n is not None and n < 1 for n in lengths):
+        advice = "the input has no elements" if 0 in spatial else "use a larger input, or padding='same'"
         raise ShapeError(
             f"{op}: the window of {what} (dilation {dilation}) is larger than the input {x} with padding {pairs}; "
-            f"use a larger input, or padding='same'",
+            f"{advice}",
             shapes=(x.shape, size),
             op=op,
         )

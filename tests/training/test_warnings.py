@@ -51,7 +51,7 @@ def test_changed_trainable(model):
 
 
 def test_renamed_argument(model):
-    with pytest.warns(KcoreWarning, match="renamed") as record:
+    with pytest.warns(KcoreWarning, match="epochs=1") as record:
         model.fit(X, Y, nb_epoch=1, verbose=0)  # here
     assert "# here" in warned_line(record)
 

@@ -229,6 +229,10 @@ class RNN(Layer):
             inputs, initial_state, constants = self._split(inputs, None, None)
         if isinstance(mask, list):
             mask = mask[0]
+        if K.int_shape(inputs)[1] == 0:
+            raise ShapeError(
+                f"RNN layer {self.name} needs at least one time step; its input of shape {K.int_shape(inputs)} has none"
+            )
         if initial_state is None:
             initial_state = self.states if self.stateful else self.get_initial_state(inputs)
         initial_state = as_list(initial_state)

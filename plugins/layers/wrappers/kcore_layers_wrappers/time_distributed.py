@@ -46,7 +46,7 @@ class TimeDistributed(Wrapper):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         known, shape = K.int_shape(inputs), K.shape(inputs)
-        steps = known[1] if known[1] is not None else shape[1]
+        batch, steps = (shape[i] if known[i] is None else known[i] for i in (0, 1))
         joined = K.reshape(inputs, (-1, *(d if d is not None else shape[i] for i, d in enumerate(known) if i > 1)))
         self._input_map[list_uid(inputs)] = joined
         kwargs = {"training": training} if _takes(self.layer, "training") else {}
@@ -56,7 +56,7 @@ class TimeDistributed(Wrapper):
         parts = K.int_shape(result)
         own = K.shape(result)
         outputs = K.reshape(
-            result, (-1, steps, *(d if d is not None else own[i] for i, d in enumerate(parts) if i > 0))
+            result, (batch, steps, *(d if d is not None else own[i] for i, d in enumerate(parts) if i > 0))
         )
         regularizer = getattr(self.layer, "activity_regularizer", None)
         if regularizer is not None:
