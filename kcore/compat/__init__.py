@@ -145,8 +145,8 @@ class _Alias(Loader):
         try:
             found = self._target()
         except ModuleNotFoundError as error:
-            if error.name == "kcore" + name[len("keras") :] and type(error) is ModuleNotFoundError:
-                raise ModuleNotFoundError(f"No module named {name!r}", name=name) from None
+            if type(error) is ModuleNotFoundError:
+                raise ModuleNotFoundError(str(error).replace("'kcore", "'keras"), name=error.name) from None
             raise
         # The import system hands out what stands in sys.modules afterwards.
         sys.modules[name] = found

@@ -136,8 +136,10 @@ def test_install_in_a_program(installed):
     kcore.compat.install()  # again: no harm
     assert keras.layers.core is kcore.layers.core and Model is kcore.models.Model
     assert "layers" in dir(keras) and keras.Sequential is kcore.models.Sequential
-    with pytest.raises(ModuleNotFoundError, match="No module named 'keras.nothing'"):
+    with pytest.raises(ModuleNotFoundError, match="cannot import name 'nothing' from 'keras'"):
         import keras.nothing
+    with pytest.raises(ImportError, match="from 'keras.models'.*Did you mean 'Sequential'"):
+        from keras.models import Sequental  # noqa: F401
     with pytest.raises(ImportError, match="Unknown layer: 'Dance'"):
         from keras.layers import Dance  # noqa: F401
     with pytest.raises(AttributeError):
