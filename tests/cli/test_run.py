@@ -138,7 +138,7 @@ def test_install_in_a_program(installed):
     assert "layers" in dir(keras) and keras.Sequential is kcore.models.Sequential
     with pytest.raises(ModuleNotFoundError, match="cannot import name 'nothing' from 'keras'"):
         import keras.nothing
-    with pytest.raises(ImportError, match="from 'keras.models'.*Did you mean 'Sequential'"):
+    with pytest.raises(ImportError, match="from 'kcore.models'.*Did you mean 'Sequential'"):
         from keras.models import Sequental  # noqa: F401
     with pytest.raises(ImportError, match="Unknown layer: 'Dance'"):
         from keras.layers import Dance  # noqa: F401
