@@ -35,7 +35,7 @@ def absorb_biases(graph: Graph) -> Graph:
     for node in nodes:
         for t in node.inputs:
             readers.setdefault(t.node, []).append(node)
-    kept = {t.node for t in [*graph.outputs, *(value for _, value in graph.updates)]}
+    kept = {t.node for t in graph.wanted}
     biased: dict[Node, _Biased] = {}
     for node in nodes:
         if node.op.name == "add" and node not in kept:

@@ -29,7 +29,7 @@ def fold_channels(graph: Graph) -> Graph:
     nodes = graph.nodes()
     if not any(node.op.name in _RULES for node in nodes):
         return graph
-    wanted = [*graph.outputs, *(value for _, value in graph.updates)]
+    wanted = graph.wanted
     readers = Counter(t.key for node in nodes for t in node.inputs)
     readers.update(t.key for t in wanted)
     memo: Memo = {}

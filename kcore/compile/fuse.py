@@ -185,7 +185,9 @@ class _Schedule:
         if len(nodes) == 1 and not nodes[0].op.elementwise:
             return self._single(nodes[0])
         own = set(nodes)
+        keys = [(n, i) for n in nodes for i in range(len(n.specs))]
         outs = tuple(
-            (n, 0) for n in nodes if (n, 0) in self.kept or any(r not in own for r in self.readers.get((n, 0), ()))
-        )
+            key for key in keys
+            if len(key[0].specs) > 1 or key in self.kept or any(r not in own for r in self.readers.get(key, ()))
+        )  # fmt: skip
         return Instruction(tuple(nodes), outs, fused=True, shape=group.shape, on=group.on)

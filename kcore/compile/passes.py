@@ -1,8 +1,8 @@
-"""Rewrites of graphs that plugins bring, by the hook `kcore_graph_passes`, and that a device brings."""
+"""Rewrites of graphs that plugins bring: the hook `kcore_graph_passes`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from kcore.compile.specialize import Graph
@@ -10,20 +10,17 @@ from kcore.errors import GraphError
 from kcore.graph import Tensor
 from kcore.plugins import hooks
 
-Pass = tuple[str, Callable[[list[Tensor]], Any]]
 
-
-def apply_passes(graph: Graph, of_device: Sequence[Pass] = ()) -> Graph:
-    """The graph, rewritten by the passes of all plugins and then by those of the device, one after the other.
+def apply_passes(graph: Graph) -> Graph:
+    """The graph, rewritten by the passes of all plugins, one after the other.
 
     Raises:
         GraphError: a pass did not return one equivalent tensor for each that it was given.
     """
-    passes = [*(each for some in hooks.call("kcore_graph_passes") for each in some), *of_device]
+    passes = [each for some in hooks.call("kcore_graph_passes") for each in some]
     if not passes:
         return graph
-    before = [*graph.outputs, *(value for _, value in graph.updates)]
-    wanted = before
+    wanted = graph.wanted
     for name, rewrite in passes:
         wanted = _checked(name, wanted, rewrite(list(wanted)))
     return graph.rewritten(wanted)

@@ -36,5 +36,4 @@ def rewrite(graph: Graph, rule: Rule) -> Graph:
             set_rank(rank, made, graph.rank.get(node, -1))
     if not memo:
         return graph
-    wanted = [*graph.outputs, *(value for _, value in graph.updates)]
-    return Graph(graph.inputs, graph.outputs, graph.updates, rank).rewritten([now(t) for t in wanted])
+    return Graph(graph.inputs, graph.outputs, graph.updates, rank).rewritten([now(t) for t in graph.wanted])

@@ -3,7 +3,8 @@
 A group has elements ``(*lead, columns)``. Beside elementwise operations of that shape it may hold reductions of the
 last axis, whose results are *row values* ``(*lead)`` or ``(*lead, 1)``, elementwise operations on row values, and what
 goes from row to row: softmax, and picking one column. So a loss and its gradient, from the scores on, are one group.
-A group of elementwise operations alone may end with a reduction along other axes: the gradient of a bias.
+A group of elementwise operations alone may end with a reduction along other axes (the gradient of a bias), or with an
+operation of several results that says so of itself (`Op.ends_group`).
 """
 
 from __future__ import annotations
@@ -61,7 +62,13 @@ def takes(elements: Shape, node: Node, made_here: list[Tensor]) -> bool:
 
 
 def ends(elements: Shape, nodes: list[Node], node: Node) -> bool:
-    """Whether `node` may be the last of a group of `nodes`: a reduction of one of its elementwise values."""
-    if node.op.name not in ENDS or node.inputs[0].shape != elements or len(elements) > 6:
-        return False  # six axes: at most three runs of axes that stay, and three of axes that go
-    return all(n.op.elementwise and n.specs[0].shape == elements for n in nodes)
+    """Whether `node` may be the last of a group of `nodes`: a reduction of one of its elementwise values, or an
+    operation that says so of itself."""
+    if len(elements) > 6:  # six axes: at most three runs of axes that stay, and three of axes that go
+        return False
+    if node.op.ends_group:
+        own = set(nodes)
+        fits = all(t.shape == elements for t in node.inputs if t.node in own)
+    else:
+        fits = node.op.name in ENDS and node.inputs[0].shape == elements
+    return fits and all(n.op.elementwise and n.specs[0].shape == elements for n in nodes)

@@ -46,9 +46,14 @@ class Graph:
         """Whether every shape is known; False where shapes follow from data."""
         return all(s.known for n in self.nodes() for s in n.specs)
 
+    @property
+    def wanted(self) -> list[Tensor]:
+        """The outputs, and the new values of variables."""
+        return [*self.outputs, *(value for _, value in self.updates)]
+
     def nodes(self) -> list[Node]:
         """The nodes to compute, in order."""
-        nodes = nodes_of([*self.outputs, *(value for _, value in self.updates)])
+        nodes = nodes_of(self.wanted)
         return sorted(nodes, key=lambda n: (self.rank.get(n, -1), n.serial))
 
     def rewritten(self, wanted: Sequence[Tensor]) -> Graph:

@@ -40,6 +40,8 @@ class Op:
             of these is known to be all zeros, so are the outputs.
         data_dependent: True where output shapes follow from values; then `evaluate` makes the outputs.
         optional_outputs: True where the kernel takes None for an output that nothing reads, and leaves it out.
+        ends_group: True where every element of the large inputs is looked at once, so that a device may compute them
+            on the way, as the end of a group of elementwise operations (see `kcore.compile.rows`).
     """
 
     name: ClassVar[str] = ""
@@ -53,6 +55,7 @@ class Op:
     zero_in: ClassVar[tuple[int, ...]] = ()
     data_dependent: ClassVar[bool] = False
     optional_outputs: ClassVar[bool] = False
+    ends_group: ClassVar[bool] = False
 
     def infer(self, *ins: Spec, **attrs: Any) -> Spec | tuple[Spec, ...]:
         """Shape and dtype of the outputs. Refuses wrong input with ShapeError or DTypeError."""

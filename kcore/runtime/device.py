@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from kcore.compile.passes import Pass
 from kcore.compile.plan import Instruction
+from kcore.compile.specialize import Graph
 from kcore.graph import Spec
 from kcore.ops.random import RandomStream
 from kcore.runtime.staging import Stager
@@ -92,10 +92,10 @@ class Device:
         """This device's own ``bind(ctx, outs, ins, attrs)`` for an operation, or None for the portable kernel."""
         return None
 
-    def passes(self) -> Sequence[Pass]:
-        """This device's own rewrites of graphs, after those of plugins; see the hook `kcore_graph_passes`. For what
-        is decided before memory is planned: a library that wants memory of its own between two operations."""
-        return ()
+    def rewrite(self, graph: Graph) -> Graph:
+        """A graph of concrete shapes that computes the same in operations that suit this device better; called before
+        they are grouped and memory is planned (a library may want memory of its own between two of them)."""
+        return graph
 
     def bind_group(
         self, ctx: Any, instruction: Instruction, outs: Sequence[Any], arrays: Callable[[Any], Any]

@@ -42,7 +42,7 @@ def make_plan(
     if not graph.known:
         return None
     several = placed and len(device.numbers()) > 1
-    graph = absorb_biases(fold_channels(apply_passes(graph, device.passes())))
+    graph = device.rewrite(absorb_biases(fold_channels(apply_passes(graph))))
     return compile_plan(graph, device.fuse_from, device.most_open, device.longest_row, several)
 
 

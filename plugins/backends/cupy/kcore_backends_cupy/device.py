@@ -7,16 +7,16 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from kcore.compile import Graph
 from kcore.errors import ExecutionError
 from kcore.graph import Spec
 from kcore.ops.random import RandomStream
 from kcore.runtime.device import Device
-from kcore_backends_cupy import availability, precision, rows, transfer
+from kcore_backends_cupy import availability, normalization, precision, rows, transfer
 
 
 class CupyDevice(Device):
@@ -147,10 +147,10 @@ class CupyDevice(Device):
 
         return find_kernel(name)
 
-    def passes(self) -> list[Any]:
+    def rewrite(self, graph: Graph) -> Graph:
         from kcore_backends_cupy.recurrent_ops import on_cudnn
 
-        return [("recurrent layers on cuDNN", partial(on_cudnn, self))]
+        return normalization.split(graph.rewritten(on_cudnn(self, graph.wanted)))
 
     def bind_group(self, ctx: Any, instruction: Any, outs: Sequence[Any], arrays: Any) -> Callable[[], Any]:
         from kcore_backends_cupy.elementwise import bind_group

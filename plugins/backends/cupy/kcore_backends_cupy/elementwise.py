@@ -16,6 +16,7 @@ from kcore.compile import Instruction
 from kcore.compile.rows import elements_of
 from kcore.graph import Node, Tensor
 from kcore_backends_cupy.expressions import expression
+from kcore_backends_cupy.kernels.batch_norm import bind_group_sums
 from kcore_backends_cupy.kernels.reduce import bind_reduced
 from kcore_backends_cupy.launch import Launch, each, grid_stride
 from kcore_backends_cupy.layout import collapse, element_strides
@@ -88,9 +89,13 @@ def bind_group(
     if len(others) > 1 or elements_of(others[0], LONGEST):
         return bind_rows(cupy, instruction, outs, arrays)
     (last,) = others
-    result = by_key.pop((last, 0))
+    result, *more = [by_key.pop((last, k)) for k in range(len(last.specs))]
     nodes = [n for n in instruction.nodes if n is not last]
     body = body_of(nodes, by_key, arrays)
+    if last.op.name == "batch_norm_sums":
+        own = set(nodes)
+        ins = [None if t.node in own else arrays(t) for t in last.inputs]
+        return bind_group_sums(ctx, last, [result, *more], ins, nodes[0].specs[0].sizes, body)
     return bind_reduced(ctx, last, result, nodes[0].specs[0].sizes, body)
 
 

@@ -17,6 +17,21 @@ Expression = Callable[..., str]
 _BOOL_RESULT = {"equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">",
                 "greater_equal": ">="}  # fmt: skip
 
+
+def normalized(real: str, x: str, mean: str, inv: str, gamma: str, beta: str) -> str:
+    """``(x - mean) * (inv * gamma) + beta``: the distance from a mean that is far from zero keeps its digits."""
+    return f"(({real})({x} - {mean}) * ({inv} * {gamma}) + {beta})"
+
+
+def _returned(real: str, g: str, x: str, mean: str, inv: str, gamma: str, along: str, level: str, *beta: str) -> str:
+    if beta:
+        g = f"({normalized(real, x, mean, inv, gamma, *beta)} > 0 ? {g} : ({real})0)"
+    return f"({inv} * {gamma} * ({g} - {level} - ({real})({x} - {mean}) * {inv} * {along}))"
+
+
+#: The elementwise operations of `kcore_backends_cupy.normalization`; the first argument is the type of the arithmetic.
+_NORMALIZATION: dict[str, Callable[..., str]] = {"batch_normalize": normalized, "batch_norm_return": _returned}
+
 _FLOAT_ONLY = {name: f"k_{name}({{0}})" for name in ("exp", "expm1", "log", "log1p", "sin", "cos", "tanh", "sqrt")}
 _SIGMOID_BOUND = {"float16": -11.0, "float32": -87.0, "float64": -708.0}
 
@@ -66,6 +81,9 @@ def expression(node: Node, args: list[str]) -> str:
         return f"({args[0]} != 0 ? {args[1]} : ({ctype})0)"
     if name == "relu_grad":
         return f"({args[0]} > 0 ? {args[1]} : ({ctype})0)"
+    if name in _NORMALIZATION:
+        text = _NORMALIZATION[name](ctype if out == "float64" else "float", *args)
+        return f"k_half({text})" if out == "float16" else text
     converted = [_converted(a, d, out) for a, d in zip(args, dtypes, strict=True)]
     text = _arithmetic(name, out, ctype, converted, node.attrs)
     return f"k_half({text})" if out == "float16" else f"({ctype})({text})"

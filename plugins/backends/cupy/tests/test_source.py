@@ -73,7 +73,7 @@ def test_kernels_with_barriers(dtype, sources, check_sources):
     np.testing.assert_allclose(values[0], exact[0].sum((0, 1)), rtol=rtol)
     np.testing.assert_allclose(values[8], exact[2].sum(), rtol=rtol)
     np.testing.assert_allclose(values[11], exact[0] @ exact[1], rtol=rtol)
-    assert {"reduce", "softmax", "product", "batch_norm", "batch_norm_grad"} <= set(sources.values())
+    assert {"reduce", "softmax", "product", "moments_sums", "norm_sums"} <= set(sources.values())
     check_sources()
 
 

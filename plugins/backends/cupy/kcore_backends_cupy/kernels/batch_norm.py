@@ -1,4 +1,5 @@
-"""Batch normalization in training: sums in parts, in double precision; their join; and one pass that writes.
+"""The sums over a batch that its normalization and the gradient of that need (`kcore_backends_cupy.normalization`):
+in parts, in double precision, and their join.
 
 Where channels are neighbours in memory, the threads of a block stand side by side along them. Sums are those of the
 distance from the channel's first element, so that a mean far from zero costs no digits.
@@ -7,21 +8,26 @@ distance from the channel's first element, so that a mean far from zero costs no
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from kcore.graph import Node
+from kcore_backends_cupy.expressions import normalized
 from kcore_backends_cupy.kernels.moving import dense
 from kcore_backends_cupy.kernels.reduce import BLOCKS, MOST_PARTS
 from kcore_backends_cupy.launch import Launch, Launches, compile_kernel, each, grid_stride
 from kcore_backends_cupy.prelude import C_TYPES
 
+if TYPE_CHECKING:
+    from kcore_backends_cupy.elementwise import Body
+
 THREADS = 256
 SHORTEST = 64  # elements of a channel that are worth a part of their own
 
 
-class _Channels(NamedTuple):
+class Channels(NamedTuple):
     """How channels lie in an array without gaps.
 
     Attributes:
@@ -59,27 +65,29 @@ class _Channels(NamedTuple):
 _NUMBERS = "i64 channels, i64 step, i64 elements"
 
 
-def _channels(x: Any, axes: tuple[int, ...]) -> _Channels | None:
-    """None where other axes lie between those of the channels."""
-    kept = [i for i in range(x.ndim) if i not in axes and x.shape[i] > 1]
+def channels_of(shape: Sequence[int], axes: Sequence[int]) -> Channels | None:
+    """The channels of an array of this shape, over `axes`; None where other axes lie between those of the channels."""
+    size, kept = math.prod(shape), [i for i, n in enumerate(shape) if i not in axes and n > 1]
     if not kept:
-        return _Channels(1, 1, x.size)
+        return Channels(1, 1, size)
     first, last = kept[0], kept[-1]
-    if any(x.shape[i] > 1 for i in axes if first < i < last):
+    if any(shape[i] > 1 for i in axes if first < i < last):
         return None
-    count = math.prod(x.shape[first : last + 1])
-    return _Channels(count, math.prod(x.shape[last + 1 :]), x.size // count)
+    count = math.prod(shape[first : last + 1])
+    return Channels(count, math.prod(shape[last + 1 :]), size // count)
 
 
-def _parameters(arrays: dict[str, Any]) -> str:
-    return ", ".join(f"{C_TYPES[str(v.dtype)][0]}* {k}" for k, v in arrays.items())
+def _parameters(arrays: dict[str, Any]) -> list[str]:
+    return [f"{C_TYPES[str(v.dtype)][0]}* {k}" for k, v in arrays.items()]
 
 
-def _sums(ctx: Any, name: str, channels: _Channels, arrays: dict[str, Any], setup: str, body: str) -> tuple[Any, Any]:
-    """The parts of two sums for each channel, ``(parts, 2, channels)``, and the launch that computes them: `body` adds
-    the element at the place `at` to `a` and `b`."""
+def _sums(
+    ctx: Any, name: str, channels: Channels, parameters: Sequence[str], args: Sequence[Any], setup: str, body: str
+) -> tuple[Any, Any]:
+    """The parts of two sums for each channel `c`, ``(parts, 2, channels)``, and the launch that computes them: `body`
+    adds the element at the place `i` to `a` and `b`."""
     source = f"""
-extern "C" __global__ void {name}_sums({_parameters(arrays)}, double* sums, {_NUMBERS}) {{
+extern "C" __global__ void __launch_bounds__({THREADS}) {name}({", ".join(parameters)}, double* sums, {_NUMBERS}) {{
   __shared__ double first[{THREADS}], second[{THREADS}];
   i64 c = blockIdx.x * (i64)blockDim.x + threadIdx.x, chunk = (elements + gridDim.y - 1) / gridDim.y;
   i64 from = blockIdx.y * chunk, to = from + chunk < elements ? from + chunk : elements;
@@ -87,7 +95,7 @@ extern "C" __global__ void {name}_sums({_parameters(arrays)}, double* sums, {_NU
   if (c < channels) {{
     {setup}
     for (i64 r = from + threadIdx.y; r < to; r += blockDim.y) {{
-      i64 at = {channels.place("c", "r")};
+      i64 i = {channels.place("c", "r")};
       {body}
     }}
   }}
@@ -107,88 +115,98 @@ extern "C" __global__ void {name}_sums({_parameters(arrays)}, double* sums, {_NU
   }}
 }}
 """
-    sums = ctx.scratch((channels.parts, 2, channels.number), "float64")
+    made = ctx.scratch((channels.parts, 2, channels.number), "float64")
     grid = -(-channels.number // channels.side), channels.parts
     block = channels.side, THREADS // channels.side
-    args = [*arrays.values(), sums, *channels.numbers]
-    return sums, Launch(compile_kernel(ctx.xp, source, f"{name}_sums"), grid, block, args)
+    kernel = compile_kernel(ctx.xp, source, name)
+    return made, Launch(kernel, grid, block, [*args, made, *channels.numbers])
 
 
 def _join(
-    ctx: Any, name: str, channels: _Channels, sums: Any, arrays: dict[str, Any], body: str, epsilon: float = 0.0
-) -> tuple[Any, Any]:
-    """Two numbers `p` and `q` for each channel, ``(2, channels)``, and the launch that makes them of the sums `a` and
-    `b` of channel `i`."""
+    ctx: Any, name: str, channels: Channels, sums: Any, arrays: dict[str, Any], body: str, epsilon: float = 0.0
+) -> Any:
+    """The launch that uses the sums `a` and `b` of channel `i`."""
     source = grid_stride(
-        f"{name}_join",
-        f"{_parameters(arrays)}, const double* sums, double* made, i64 parts, double epsilon, {_NUMBERS}",
+        name,
+        f"{', '.join(_parameters(arrays))}, const double* sums, i64 parts, double epsilon, {_NUMBERS}",
         f"""
-    double a = 0, b = 0, p, q;
+    double a = 0, b = 0;
     for (i64 k = 0; k < parts; ++k) {{ a += sums[2 * k * channels + i]; b += sums[(2 * k + 1) * channels + i]; }}
-    {body}
-    made[i] = p;
-    made[channels + i] = q;""",
+    {body}""",
     )
-    made = ctx.scratch((2, channels.number), "float64")
-    args = [*arrays.values(), sums, made, np.int64(channels.parts), np.float64(epsilon), *channels.numbers]
-    return made, each(ctx.xp, source, f"{name}_join", channels.number, args)
+    args = [*arrays.values(), sums, np.int64(channels.parts), np.float64(epsilon), *channels.numbers]
+    return each(ctx.xp, source, name, channels.number, args)
 
 
-def _write(ctx: Any, name: str, channels: _Channels, arrays: dict[str, Any], body: str) -> Any:
-    """The launch that computes element `i`, which belongs to channel `c`."""
-    channel = "i % channels" if channels.step == 1 else "i / step % channels"
-    source = grid_stride(name, f"{_parameters(arrays)}, {_NUMBERS}", f"    i64 c = {channel};\n    {body}")
-    count = channels.number * channels.elements
-    return each(ctx.xp, source, name, count, [*arrays.values(), *channels.numbers])
-
-
-def batch_norm(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
-    channels = _channels(ins[0], attrs["axes"])
-    if channels is None or not ins[0].size:
-        return _portable("batch_norm", ctx, outs, ins, attrs)
-    (x, calls), (gamma, more), (beta, most) = (dense(ctx, a) for a in ins)
-    y, mean, var, inv = outs
+def batch_moments(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
+    x, calls = dense(ctx, ins[0])
+    channels = _channels(x, attrs)
     pivot = "double pivot = k_load(x, {} * step);"
-    body = "double d = k_load(x, at) - pivot; a += d; b += d * d;"
-    sums, add = _sums(ctx, "batch_norm", channels, {"x": x}, pivot.format("c"), body)
+    body = "double d = k_load(x, i) - pivot; a += d; b += d * d;"
+    parameters = _parameters({"x": x})
+    sums, add = _sums(ctx, "moments_sums", channels, parameters, [x], pivot.format("c"), body)
     body = f"""{pivot.format("i")}
     a /= elements;
     double v = b / elements - a * a;
     v = v < 0 ? 0 : v;
-    p = pivot + a;
-    q = 1.0 / sqrt(v + epsilon);
-    k_store(mean, i, p); k_store(var, i, v); k_store(inv, i, q);"""
-    results = {"x": x, "mean": mean, "var": var, "inv": inv}
-    made, join = _join(ctx, "batch_norm", channels, sums, results, body, attrs["epsilon"])
-    body = "k_store(y, i, (k_load(x, i) - made[c]) * (made[channels + c] * k_load(gamma, c)) + k_load(beta, c));"
-    write = _write(ctx, "batch_norm", channels, {"x": x, "gamma": gamma, "beta": beta, "made": made, "y": y}, body)
-    return Launches([*calls, *more, *most, add, join, write])
+    k_store(mean, i, pivot + a); k_store(var, i, v); k_store(inv, i, 1.0 / sqrt(v + epsilon));"""
+    arrays = {"x": x, **dict(zip(("mean", "var", "inv"), outs, strict=True))}
+    return Launches([*calls, add, _join(ctx, "moments", channels, sums, arrays, body, attrs["epsilon"])])
 
 
-def batch_norm_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
-    channels = _channels(ins[0], attrs["axes"])
-    if channels is None or not ins[0].size:
-        return _portable("batch_norm_grad", ctx, outs, ins, attrs)
-    whole = [dense(ctx, a) for a in ins]
-    x, gamma, mean, inv, g = (a for a, _ in whole)
-    gx, g_gamma, g_beta = outs
-    arrays = {"x": x, "mean": mean, "inv": inv, "g": g}
-    setup = "double m = k_load(mean, c), s = k_load(inv, c);"
-    body = "double d = k_load(g, at); a += d * (k_load(x, at) - m) * s; b += d;"
-    sums, add = _sums(ctx, "batch_norm_grad", channels, arrays, setup, body)
-    body = "k_store(g_gamma, i, a); k_store(g_beta, i, b); p = a / elements; q = b / elements;"
-    made, join = _join(ctx, "batch_norm_grad", channels, sums, {"g_gamma": g_gamma, "g_beta": g_beta}, body)
-    body = f"""{setup}
-    double along = (k_load(x, i) - m) * s * made[c];
-    k_store(gx, i, s * k_load(gamma, c) * (k_load(g, i) - made[channels + c] - along));"""
-    write = _write(ctx, "batch_norm_grad", channels, {**arrays, "gamma": gamma, "made": made, "gx": gx}, body)
-    return Launches([*(call for _, calls in whole for call in calls), add, join, write])
+def batch_norm_sums(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
+    (x, calls), (g, more) = (dense(ctx, v) for v in ins[:2])
+    return Launches([*calls, *more, bind_sums(ctx, outs, [x, g, *ins[2:]], attrs, _channels(x, attrs))])
 
 
-def _portable(name: str, ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
-    from kcore.graph import get_op
+def bind_group_sums(ctx: Any, node: Node, outs: Any, ins: Any, shape: Sequence[int], body: Body) -> Callable[[], Any]:
+    """The launches of a group that ends with `batch_norm_sums`: what is added up is computed on the way.
 
-    return get_op(name).bind(ctx, outs, ins, attrs)
+    Args:
+        ctx: bind context.
+        node: the operation.
+        outs, ins: its arrays; None for what the group computes.
+        shape: of the elements of the group.
+        body: computes the group.
+    """
+    channels = channels_of(shape, node.attrs["axes"])
+    assert channels is not None  # else there would be no such node
+    whole = [(v, []) if v is None else dense(ctx, v) for v in ins[:2]]
+    calls = [call for _, more in whole for call in more]
+    names = [body.names.get(t.key) for t in node.inputs[:2]]
+    ins = [*(v for v, _ in whole), *ins[2:]]
+    return Launches([*calls, bind_sums(ctx, outs, ins, node.attrs, channels, body, names)])
 
 
-KERNELS: dict[str, Callable[..., Any]] = {"batch_norm": batch_norm, "batch_norm_grad": batch_norm_grad}
+def bind_sums(
+    ctx: Any, outs: Any, ins: Any, attrs: Any, channels: Channels, body: Body | None = None,
+    names: Sequence[str | None] = (None, None),
+) -> Any:  # fmt: skip
+    """The launches of `batch_norm_sums`; `names` are those of `x` and `g` where `body` computes them."""
+    dtype = str(outs[2].dtype)
+    real = C_TYPES[dtype][1]
+    small = dict(zip(("mean", "inv", "gamma", "beta"), ins[2:], strict=False))
+    arrays = {k: v for k, v in zip("xg", ins[:2], strict=True) if v is not None} | small
+    setup = [f"{'double' if k == 'mean' else real} {k}_c = k_load({k}, c);" for k in small]
+    lines = list(body.lines) if body is not None else []
+    lines += [f"auto {k}_i = {name or f'k_load({k}, i)'};" for k, name in zip("xg", names, strict=True)]
+    if "beta" in small:
+        lines.append(f"if (!({normalized(real, 'x_i', 'mean_c', 'inv_c', 'gamma_c', 'beta_c')} > 0)) g_i = 0;")
+    lines.append("a += (double)g_i * (x_i - mean_c); b += g_i;")
+    parameters = [*(body.parameters if body is not None else ()), *_parameters(arrays)]
+    args = [*(body.args if body is not None else ()), *arrays.values()]
+    code = "\n      "
+    sums, add = _sums(ctx, "norm_sums", channels, parameters, args, " ".join(setup), code.join(lines))
+    made = dict(zip(("g_gamma", "g_beta", "along", "level"), outs, strict=True))
+    joined = """a *= k_load(inv, i);
+    k_store(g_gamma, i, a); k_store(g_beta, i, b); k_store(along, i, a / elements); k_store(level, i, b / elements);"""
+    return Launches([add, _join(ctx, "norm_join", channels, sums, {"inv": small["inv"], **made}, joined)])
+
+
+def _channels(x: Any, attrs: Any) -> Channels:
+    found = channels_of(x.shape, attrs["axes"])
+    assert found is not None  # else there would be no such node
+    return found
+
+
+KERNELS: dict[str, Callable[..., Any]] = {"batch_moments": batch_moments, "batch_norm_sums": batch_norm_sums}
