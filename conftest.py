@@ -1,11 +1,11 @@
 """On which devices the tests of operations and layers run: `pytest --device=numpy,cupy`.
 
-By default on NumPy, and on a GPU where there is one. `emulated` runs the GPU's kernels on the host.
+By default on NumPy, and on a GPU where there is one. `emulated` runs the GPU's kernels on the host, and `checked` looks
+at each of their accesses to memory.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("kcore")
 
 ROOT = Path(__file__).resolve().parent
 FOLDERS = ("tests/ops", "tests/backend", "tests/runtime/test_scan.py", "plugins/layers")
-NAMES = ("numpy", "cupy", "emulated")
+NAMES = ("numpy", "cupy", "emulated", "checked")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,10 +78,7 @@ def _make(name: str) -> Any:
         return NumpyDevice()
     from kcore_backends_cupy import CupyDevice
 
-    if name == "emulated":
-        os.environ["KCORE_CUPY_EMULATE"] = "1"
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        if name != "cupy":
+            patch.setenv("KCORE_CUPY_EMULATE", {"emulated": "1", "checked": "check"}[name])
         return CupyDevice()
-    finally:
-        if name == "emulated":
-            del os.environ["KCORE_CUPY_EMULATE"]

@@ -128,8 +128,8 @@ class Run:
             yield Check("operations without NVIDIA's libraries", result.ok, result.last_line())
 
     def sanitizer(self) -> Iterator[Check]:
-        """memcheck and racecheck of kcore's kernels, without CuPy's pool, in which a read beyond an array would meet
-        another array."""
+        """memcheck and racecheck of kcore's kernels, each value in memory of its own: in CuPy's pool and a plan's arena
+        a read beyond an array would meet another array."""
         program = _sanitizer()
         for tool in ("memcheck", "racecheck"):
             name = f"compute-sanitizer {tool}"

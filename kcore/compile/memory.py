@@ -202,7 +202,8 @@ class MemoryPlan:
             insort(ending, (self._slot_end[number], number))
         for key, number in self.slot.items():
             if self._slot_on[number] == on:
-                self.places[key].offset, self.places[key].on = offsets[number], on
+                place = self.places[key]
+                place.offset, place.on, place.slot = offsets[number], on, number
         return free.top
 
 

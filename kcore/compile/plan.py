@@ -51,12 +51,14 @@ class Place:
         offset: of a slot: its first byte in the arena.
         contiguous: whether the value lies in memory without gaps.
         on: of a slot: the number of the device whose arena it is in.
+        slot: of a slot: its number; values that are written over each other have one.
     """
 
     kind: str
     offset: int = 0
     contiguous: bool = True
     on: int | None = None
+    slot: int = 0
 
 
 @dataclass

@@ -38,6 +38,8 @@ class BindContext:
     def scratch(self, shape: int | Sequence[int], dtype: str) -> Any:
         """Memory for temporary values of one call: undefined before it, lost after it."""
         dims = (shape,) if isinstance(shape, int) else tuple(shape)
+        if self.device.separate:
+            return self.device.empty(dims, dtype)
         nbytes = math.prod(dims) * ITEMSIZE[dtype if isinstance(dtype, str) else str(dtype)]
         start = -(-self._used // 64) * 64
         if start + nbytes > self._pool.size:
@@ -49,7 +51,7 @@ class BindContext:
         """Scratch memory under a key: the same bytes at each request, for threads that must not share."""
         nbytes = math.prod(shape) * ITEMSIZE[dtype]
         pool = self._private.get(key)
-        if pool is None or pool.size < nbytes:
+        if pool is None or pool.size < nbytes or (self.device.separate and pool.size > nbytes):
             pool = self._private[key] = self.device.empty((nbytes,), "uint8")
         return pool[:nbytes].view(dtype).reshape(tuple(shape))
 

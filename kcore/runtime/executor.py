@@ -33,7 +33,8 @@ class Instance:
         self._arrays: dict[Key, Any] = {}
         self._constants: dict[tuple[Key, int | None], Any] = {}
         with device.here():
-            self._arenas = _arenas(plan, device)
+            self._arenas = {} if device.separate else _arenas(plan, device)
+            self._slots: dict[int, Any] = {}  # where they are separate
             self.inputs = [self._input(t, (given or {}).get(i)) for i, t in enumerate(plan.inputs)]
             self._contexts: dict[int | None, BindContext] = {}
             self._calls = self._bind_all()
@@ -70,12 +71,22 @@ class Instance:
     def _locate(self, t: Tensor, place: Place, on: int | None) -> Any:
         node = t.node
         if place.kind == "slot":
-            return _view(self._arenas[place.on], place.offset, t.spec)
+            return self._slot(place, t.spec)
         if place.kind == "view":
             return node.op.as_view(self.device.xp, self.array(node.inputs[0], on), **node.attrs)
         if place.kind == "variable":
             return node.attrs["state"].array
         raise ExecutionError(f"value {t!r} has no place in the plan")
+
+    def _slot(self, place: Place, spec: Spec) -> Any:
+        nbytes, memory = spec.size * ITEMSIZE[spec.dtype], self._arenas.get(place.on)
+        if memory is not None:
+            memory = memory[place.offset : place.offset + nbytes]
+        else:
+            memory = self._slots.get(place.slot)
+            if memory is None:
+                memory = self._slots[place.slot] = self.device.at(place.on).empty((nbytes,), "uint8")
+        return memory.view(spec.dtype).reshape(spec.shape)
 
     def reads_input(self, output: int) -> bool:
         """Whether output number `output` is an input, or a view of one."""
@@ -172,11 +183,6 @@ def _arenas(plan: Plan, device: Device) -> dict[int | None, Any]:
             f"{node.op.name}, made at {node.origin and node.origin.describe()}",
             op=node.op.name, line=node.origin and str(node.origin), cause=error,
         ) from error  # fmt: skip
-
-
-def _view(arena: Any, offset: int, spec: Spec) -> Any:
-    nbytes = spec.size * ITEMSIZE[spec.dtype]
-    return arena[offset : offset + nbytes].view(spec.dtype).reshape(spec.shape)
 
 
 def _copy(device: Device, target: Any, source: Any) -> None:

@@ -20,6 +20,17 @@ def emulating() -> bool:
     return os.environ.get(EMULATE, "") not in ("", "0")
 
 
+def checking() -> bool:
+    """Whether each access of those kernels to memory shall be looked at."""
+    return os.environ.get(EMULATE) == "check"
+
+
+def separating() -> bool:
+    """Whether each array shall have memory of its own, in which checks see accesses beyond its end: where accesses are
+    looked at, and with `KCORE_CUPY_POOL=0`, for compute-sanitizer."""
+    return checking() or os.environ.get("KCORE_CUPY_POOL") == "0"
+
+
 def libraries_wanted() -> bool:
     """Whether NVIDIA's libraries may compute: `KCORE_CUPY_LIBRARIES=0` leaves everything to own kernels."""
     return os.environ.get(LIBRARIES, "1") != "0"

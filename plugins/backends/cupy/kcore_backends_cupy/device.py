@@ -25,6 +25,7 @@ class CupyDevice(Device):
     Attributes:
         number: which GPU.
         emulated: whether kernels run on the host.
+        separate: whether each array is allocated by itself, so that memcheck sees its end.
         stream: where all work goes, in order.
 
     Raises:
@@ -41,6 +42,7 @@ class CupyDevice(Device):
         if reason is not None:
             raise ExecutionError(f"The backend 'cupy' cannot run here: {reason}.")
         self.emulated = availability.emulating()
+        self.separate = availability.separating()
         if self.emulated:
             from kcore_backends_cupy.emulation import make_cupy
 
@@ -50,7 +52,7 @@ class CupyDevice(Device):
             import cupy
 
             self.xp = cupy
-            if os.environ.get("KCORE_CUPY_POOL") == "0":  # each array by itself, so that memcheck sees its end
+            if self.separate:
                 cupy.cuda.set_allocator(None)
         self._count = int(self.xp.cuda.runtime.getDeviceCount())
         self._all: dict[int, CupyDevice] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -43,7 +44,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> CupyDevice:
     """The device, on the host."""
     if compiler() is None:
         pytest.skip("there is no g++")
-    monkeypatch.setenv("KCORE_CUPY_EMULATE", "1")
+    monkeypatch.setenv("KCORE_CUPY_EMULATE", os.environ.get("KCORE_CUPY_EMULATE", "1"))
     device = CupyDevice()
     monkeypatch.setattr(devices, "_current", device)
     return device

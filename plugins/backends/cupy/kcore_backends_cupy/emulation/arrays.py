@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import operator
+import weakref
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kcore_backends_cupy.emulation.compiler import Mode
 from kcore_backends_cupy.emulation.streams import Device, Recorder, Stream, current_device, current_stream, touch
 
 
@@ -22,6 +24,14 @@ def api() -> dict[str, Any]:
 class _Pointer:
     def __init__(self, ptr: int):
         self.ptr = ptr
+
+
+_taken: dict[int, list[weakref.ref[ndarray]]] = {}
+
+
+def taken(address: int) -> list[ndarray]:
+    """The arrays that begin at an address, of those whose address somebody asked for."""
+    return [a for a in (ref() for ref in _taken.get(address, ())) if a is not None]
 
 
 class ndarray:
@@ -40,7 +50,10 @@ class ndarray:
 
     @property
     def data(self) -> _Pointer:
-        return _Pointer(self._a.ctypes.data)
+        address = self._a.ctypes.data
+        if Mode.checked and not any(a is self for a in taken(address)):
+            _taken[address] = [*map(weakref.ref, taken(address)), weakref.ref(self)]
+        return _Pointer(address)
 
     @property
     def device(self) -> Device:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from kcore_backends_cupy.emulation import arrays, streams
+from kcore_backends_cupy.availability import checking
+from kcore_backends_cupy.emulation import streams
 from kcore_backends_cupy.emulation.arrays import api, call, ndarray
-from kcore_backends_cupy.emulation.compiler import compile_source, invoke
+from kcore_backends_cupy.emulation.compiler import Mode
+from kcore_backends_cupy.emulation.kernels import RawModule
 
 MEMORY = 1 << 30  # bytes of an emulated GPU, all of them always free
 
@@ -51,33 +53,13 @@ def _empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:
     return ndarray(memory[start : start + nbytes].view(dtype).reshape(dims))
 
 
-class _Kernel:
-    def __init__(self, library: Any, name: str):
-        self._library, self._name = library, name
-
-    def __call__(self, grid: Any, block: Any, args: Any, shared_mem: int = 0) -> None:
-        if not 0 < np.prod(block) <= 1024 or not all(0 < g < 2**31 for g in grid):
-            raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: grid {grid}, block {block}")
-        arrays.check_device(args)
-        streams.launch(lambda: invoke(self._library, self._name, grid, block, args))
-
-
-class RawModule:
-    """Source compiled by g++."""
-
-    def __init__(self, *, code: str, options: tuple[str, ...] = (), **_: Any):
-        self._library = compile_source(code)
-
-    def get_function(self, name: str) -> _Kernel:
-        return _Kernel(self._library, name)
-
-
 class OutOfMemoryError(MemoryError):
     """As CuPy's."""
 
 
 def make_cupy() -> Any:
     """The stand-in for the module `cupy`."""
+    Mode.checked = checking()
     module: Any = types.ModuleType("emulated cupy")
     module.ndarray, module.RawModule = ndarray, RawModule
     ufuncs = set(api()["ufuncs"])
