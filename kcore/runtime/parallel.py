@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from kcore.errors import ConfigError
 from kcore.runtime import blas
 
@@ -103,10 +105,11 @@ class _Pool:
 
     def _serve(self) -> None:
         _local.inside = True
-        while (ticket := self.jobs.get()) is not None:
-            job, worker = ticket
-            job.help(worker)
-            del ticket, job  # a waiting thread must not keep the job's arrays alive
+        with np.errstate(all="ignore"):  # each thread has its own; see NumpyDevice.errstate
+            while (ticket := self.jobs.get()) is not None:
+                job, worker = ticket
+                job.help(worker)
+                del ticket, job  # a waiting thread must not keep the job's arrays alive
 
     def run(self, body: Callable[[int, int], Any], blocks: int, workers: int) -> None:
         job = _Job(body, blocks)

@@ -77,6 +77,17 @@ def test_the_error_of_a_block_is_raised_and_the_pool_lives_on(failing: int) -> N
         assert sorted(done) == list(range(8))
 
 
+def test_numeric_warnings_are_silent_in_every_thread() -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    def body(worker: int, block: int) -> None:
+        both.wait()
+        np.float32(np.inf) - np.float32(np.inf)
+
+    with parallel.limit_threads(2), np.errstate(all="ignore"):
+        parallel.parallel_blocks(body, 2)
+
+
 def test_sections_of_several_threads_at_a_time() -> None:
     with parallel.limit_threads(2):
         totals = [0] * 4
