@@ -10,6 +10,7 @@ from kcore.graph import Tensor
 from kcore.plugins import registry
 from kcore.plugins.doors import open_door
 from kcore.plugins.objects import deserialize_keras_object, interpret, serialize_keras_object
+from kcore.shapes import real_number, whole_numbers
 
 Axis = int | Sequence[int]
 
@@ -45,8 +46,8 @@ class MaxNorm(Constraint):
     """
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
-        self.max_value = max_value
-        self.axis = axis
+        self.max_value = real_number(max_value, "max_value", "MaxNorm")
+        self.axis = _checked_axis(axis, self)
 
     def __call__(self, w: Tensor) -> Tensor:
         norms = _norms(w, self.axis)
@@ -71,7 +72,7 @@ class UnitNorm(Constraint):
     """
 
     def __init__(self, axis: Axis = 0) -> None:
-        self.axis = axis
+        self.axis = _checked_axis(axis, self)
 
     def __call__(self, w: Tensor) -> Tensor:
         return w / (K.epsilon() + _norms(w, self.axis))
@@ -91,10 +92,10 @@ class MinMaxNorm(Constraint):
     """
 
     def __init__(self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axis = 0) -> None:
-        self.min_value = min_value
-        self.max_value = max_value
-        self.rate = rate
-        self.axis = axis
+        self.min_value = real_number(min_value, "min_value", "MinMaxNorm")
+        self.max_value = real_number(max_value, "max_value", "MinMaxNorm")
+        self.rate = real_number(rate, "rate", "MinMaxNorm")
+        self.axis = _checked_axis(axis, self)
 
     def __call__(self, w: Tensor) -> Tensor:
         norms = _norms(w, self.axis)
@@ -142,6 +143,11 @@ def get(identifier: Any) -> Any:
         ValueError: none of these, or nobody has the name.
     """
     return None if identifier is None else interpret("constraints", identifier, instance=True)
+
+
+def _checked_axis(axis: Any, constraint: Constraint) -> Axis:
+    whole_numbers(axis, "axis", type(constraint).__name__)
+    return axis  # as it was given: configurations are compared
 
 
 def _norms(w: Tensor, axis: Axis) -> Tensor:

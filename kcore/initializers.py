@@ -20,6 +20,7 @@ from kcore.ops.linalg import orthonormal_columns
 from kcore.plugins import registry
 from kcore.plugins.doors import open_door
 from kcore.plugins.objects import deserialize_keras_object, interpret, serialize_keras_object
+from kcore.shapes import real_number
 
 Shape = Sequence[int]
 
@@ -91,8 +92,8 @@ class RandomNormal(Initializer):
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = mean
-        self.stddev = stddev
+        self.mean = real_number(mean, "mean", type(self).__name__)
+        self.stddev = real_number(stddev, "stddev", type(self).__name__, least=0)
         self.seed = seed
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
@@ -112,8 +113,8 @@ class RandomUniform(Initializer):
     """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
-        self.minval = minval
-        self.maxval = maxval
+        self.minval = real_number(minval, "minval", type(self).__name__)
+        self.maxval = real_number(maxval, "maxval", type(self).__name__)
         self.seed = seed
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
@@ -133,8 +134,8 @@ class TruncatedNormal(Initializer):
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = mean
-        self.stddev = stddev
+        self.mean = real_number(mean, "mean", type(self).__name__)
+        self.stddev = real_number(stddev, "stddev", type(self).__name__, least=0)
         self.seed = seed
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
@@ -168,7 +169,7 @@ class VarianceScaling(Initializer):
         distribution: str = "normal",
         seed: int | None = None,
     ) -> None:
-        if not scale > 0:
+        if not real_number(scale, "scale", type(self).__name__) > 0:
             raise ValueError(f"scale is {scale!r}, expected a float above 0")
         self.scale = scale
         self.mode = _one_of(mode, "mode", ("fan_in", "fan_out", "fan_avg"))
@@ -210,7 +211,7 @@ class Orthogonal(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
-        self.gain = gain
+        self.gain = real_number(gain, "gain", type(self).__name__)
         self.seed = seed
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
@@ -238,7 +239,7 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+        self.gain = real_number(gain, "gain", type(self).__name__)
 
     def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
         shape = tuple(shape)

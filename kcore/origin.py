@@ -112,24 +112,16 @@ def origin_of(error: BaseException) -> Origin | None:
     return found
 
 
-# What stands between kcore's frames and the user's without being either.
+# The packages that stand between kcore's frames and the user's without being either.
 _BETWEEN = frozenset(
-    (
-        "contextlib",
-        "functools",
-        "importlib",
-        "importlib._bootstrap",
-        "importlib._bootstrap_external",
-        "_frozen_importlib",
-        "_frozen_importlib_external",
-    )
+    ("contextlib", "functools", "importlib", "_frozen_importlib", "_frozen_importlib_external", "json", "numpy")
 )
 
 
 def _is_ours(frame: FrameType) -> bool:
     """Whether code of kcore or of its plugins runs in a frame, or code of Python that they called it through."""
     name = frame.f_globals.get("__name__") or ""
-    return is_first_party(name) or name in _BETWEEN
+    return is_first_party(name) or name.partition(".")[0] in _BETWEEN
 
 
 def is_first_party(module: str) -> bool:

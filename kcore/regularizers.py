@@ -10,6 +10,7 @@ from kcore.graph import Tensor
 from kcore.plugins import registry
 from kcore.plugins.doors import open_door
 from kcore.plugins.objects import deserialize_keras_object, interpret, serialize_keras_object
+from kcore.shapes import real_number
 
 __getattr__, __dir__ = open_door(__name__, "regularizers")
 
@@ -41,8 +42,8 @@ class L1L2(Regularizer):
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         # Rounded to floatx, as in the configurations that Keras writes.
-        self.l1 = float(K.cast_to_floatx(l1))
-        self.l2 = float(K.cast_to_floatx(l2))
+        self.l1 = float(K.cast_to_floatx(real_number(l1, "l1", "a regularizer")))
+        self.l2 = float(K.cast_to_floatx(real_number(l2, "l2", "a regularizer")))
 
     def __call__(self, x: Tensor) -> Tensor:
         penalty = K.constant(0.0)

@@ -62,15 +62,15 @@ def positive_int(value: Any, name: str, layer: Any = None, least: int = 1) -> in
     Args:
         value: what the user gave.
         name: the argument's name, for the message.
-        layer: the layer that was given it (its name must be set already), for the message; None where there is none.
+        layer: the layer that was given it (its name must be set already), or the name of what was, for the message;
+            None where the argument's name says enough.
         least: the smallest allowed size.
 
     Raises:
         ArgumentError: ``value`` is not an int, or below ``least``.
     """
     if not _is_size(value, least):
-        owner = "" if layer is None else f" of {_label(layer)}"
-        raise ArgumentError(f"`{name}`{owner} must be an int, {least} or more. Received: {value!r}")
+        raise ArgumentError(f"`{name}`{_of(layer)} must be an int, {least} or more. Received: {value!r:.200}")
     return int(value)
 
 
@@ -89,12 +89,12 @@ def positive_ints(value: Any, n: int, name: str, layer: Any) -> tuple[int, ...]:
     values = (value,) * n if single else tuple(value)
     if len(values) != n or not all(_is_size(size, 1) for size in values):
         expected = "an int" if n == 1 else f"an int or {n} ints"
-        raise ArgumentError(f"`{name}` of {_label(layer)} must be {expected}, 1 or more. Received: {value!r}")
+        raise ArgumentError(f"`{name}`{_of(layer)} must be {expected}, 1 or more. Received: {value!r}")
     return tuple(int(size) for size in values)
 
 
-def real_number(value: Any, name: str, layer: Any, least: float = -math.inf, most: float = math.inf) -> Any:
-    """A number that a user gave to a layer, as it is.
+def real_number(value: Any, name: str, layer: Any = None, least: float = -math.inf, most: float = math.inf) -> Any:
+    """A number that a user gave, as it is.
 
     Args:
         value: what the user gave.
@@ -104,19 +104,18 @@ def real_number(value: Any, name: str, layer: Any, least: float = -math.inf, mos
     Raises:
         ArgumentError: ``value`` is not a number, or not between the two.
     """
-    plain = isinstance(value, Real) or getattr(value, "ndim", None) == 0
-    if plain and not isinstance(value, bool) and least <= value <= most:
+    if _is_real(value) and least <= value <= most:
         return value
     expected = "a number"
     if most < math.inf:
         expected += f" between {least:g} and {most:g}"
     elif least > -math.inf:
         expected += f", {least:g} or more"
-    raise ArgumentError(f"`{name}` of {_label(layer)} must be {expected}. Received: {value!r}")
+    raise ArgumentError(f"`{name}`{_of(layer)} must be {expected}. Received: {value!r}")
 
 
-def whole_numbers(values: Any, name: str, layer: Any) -> tuple[int, ...]:
-    """Axes or sizes that a user gave to a layer, below 0 too, as a tuple of ints.
+def whole_numbers(values: Any, name: str, layer: Any = None) -> tuple[int, ...]:
+    """Axes or sizes that a user gave, below 0 too, as a tuple of ints.
 
     Args:
         values: an int, or an iterable of ints.
@@ -129,11 +128,11 @@ def whole_numbers(values: Any, name: str, layer: Any) -> tuple[int, ...]:
     found = (values,) if single else tuple(values)
     if all(_is_size(value, -math.inf) for value in found):
         return tuple(int(value) for value in found)
-    raise ArgumentError(f"`{name}` of {_label(layer)} must be an int or a tuple of ints. Received: {values!r}")
+    raise ArgumentError(f"`{name}`{_of(layer)} must be an int or a tuple of ints. Received: {values!r}")
 
 
-def whole_number(value: Any, name: str, layer: Any) -> int:
-    """An axis that a user gave to a layer, as an int.
+def whole_number(value: Any, name: str, layer: Any = None) -> int:
+    """An axis that a user gave, as an int.
 
     Args:
         value: what the user gave.
@@ -143,8 +142,25 @@ def whole_number(value: Any, name: str, layer: Any) -> int:
         ArgumentError: ``value`` is not an int.
     """
     if not _is_size(value, -math.inf):
-        raise ArgumentError(f"`{name}` of {_label(layer)} must be an int. Received: {value!r}")
+        raise ArgumentError(f"`{name}`{_of(layer)} must be an int. Received: {value!r}")
     return int(value)
+
+
+def listed(values: Any, name: str, what: str, layer: Any = None) -> list[Any]:
+    """Several things that a user gave, as a list.
+
+    Args:
+        values: what the user gave.
+        name, layer: as in `positive_int`.
+        what: what they are, in the plural, for the message.
+
+    Raises:
+        ArgumentError: ``values`` is no list of anything.
+    """
+    scalar = isinstance(values, (str, bytes)) or getattr(values, "ndim", 1) == 0
+    if scalar or not isinstance(values, Iterable):
+        raise ArgumentError(f"`{name}`{_of(layer)} must be a list of {what}. Received: {values!r:.200}")
+    return list(values)
 
 
 def _is_size(value: Any, least: float) -> bool:
@@ -152,8 +168,16 @@ def _is_size(value: Any, least: float) -> bool:
     return whole and not isinstance(value, bool) and getattr(value, "ndim", 0) == 0 and value >= least
 
 
-def _label(layer: Any) -> str:
-    return f"layer {layer.name} ({type(layer).__name__})"
+def _is_real(value: Any) -> bool:
+    if isinstance(value, Real):
+        return not isinstance(value, bool)
+    return getattr(value, "ndim", None) == 0 and getattr(getattr(value, "dtype", None), "kind", "") in ("f", "i", "u")
+
+
+def _of(layer: Any) -> str:
+    if layer is None:
+        return ""
+    return f" of {layer}" if isinstance(layer, str) else f" of layer {layer.name} ({type(layer).__name__})"
 
 
 def normalize_padding(value: Any, allowed: tuple[str, ...] = PADDINGS, layer: Any = None) -> str:
@@ -168,9 +192,9 @@ def normalize_padding(value: Any, allowed: tuple[str, ...] = PADDINGS, layer: An
         ValueError: ``value`` is not one of the allowed.
     """
     padding = value.lower() if isinstance(value, str) else value
-    if padding not in allowed:
+    if not isinstance(padding, str) or padding not in allowed:
         expected = ", ".join(f'"{name}"' for name in allowed)
-        owner = "" if layer is None else f" of {_label(layer)}"
+        owner = _of(layer)
         raise ArgumentError(f"The `padding` argument{owner} must be one of {expected}. Received: {value!r}")
     return padding
 
@@ -184,7 +208,7 @@ def normalize_data_format(value: str | None) -> str:
     if value is None:
         value = config.image_data_format()
     data_format = value.lower() if isinstance(value, str) else value
-    if data_format not in DATA_FORMATS:
+    if not isinstance(data_format, str) or data_format not in DATA_FORMATS:
         raise ArgumentError(
             f'The `data_format` argument must be one of "channels_first", "channels_last". Received: {value!r}'
         )
@@ -206,7 +230,7 @@ def check_noise_shape(noise_shape: tuple[Any, ...], input_shape: tuple[int | Non
     known = [(asked, size) for asked, size in sizes if hasattr(asked, "__index__") and size is not None]
     if len(noise_shape) > len(input_shape) or any(asked not in (1, size) for asked, size in known):
         raise ShapeError(
-            f"`noise_shape` of {_label(layer)} must have for each axis of the input {tuple(input_shape)} its size, "
+            f"`noise_shape`{_of(layer)} must have for each axis of the input {tuple(input_shape)} its size, "
             f"1 or None. Received: {tuple(noise_shape)!r}",
             shapes=(tuple(noise_shape), tuple(input_shape)),
         )

@@ -17,6 +17,7 @@ from kcore.ops.control import select
 from kcore.ops.scan import fold_steps
 from kcore.runtime.function import Function
 from kcore.runtime.variable import Update, Variable
+from kcore.shapes import listed
 
 __all__ = [
     "foldl",
@@ -61,7 +62,9 @@ def function(
         for i, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):
                 raise GraphError(f"`{what}[{i}]` of a backend function should be a tensor, got {tensor!r}")
-    return Function(inputs, outputs, list(_pairs(updates or ())), name)
+    return Function(
+        inputs, outputs, list(_pairs([] if updates is None else listed(updates, "updates", "updates"))), name
+    )
 
 
 def _pairs(updates: Iterable[Any]) -> Iterable[tuple[Variable, Tensor]]:
@@ -82,7 +85,7 @@ def gradients(loss: Tensor, variables: Tensor | Sequence[Tensor]) -> list[Tensor
     for tensor in loss if isinstance(loss, (list, tuple)) else [loss]:
         if not isinstance(tensor, Tensor):
             raise GraphError(f"`loss` should be a tensor, got {tensor!r}")
-    wrt = [variables] if isinstance(variables, Tensor) else list(variables)
+    wrt = [variables] if isinstance(variables, Tensor) else listed(variables, "variables", "tensors")
     for i, tensor in enumerate(wrt):
         if not isinstance(tensor, Tensor):
             raise GraphError(f"`variables[{i}]` should be a tensor or variable, got {tensor!r}")

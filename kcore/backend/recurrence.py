@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kcore import ops as O
-from kcore.errors import ShapeError
+from kcore.errors import GraphError, ShapeError
 from kcore.graph import Tensor
 from kcore.ops.scan import fold_steps
 
@@ -45,6 +45,8 @@ def rnn(
     Raises:
         ValueError: fewer than 3 dimensions; no timesteps, or with `unroll` an unknown number; a mask without states.
     """
+    if not isinstance(inputs, Tensor):
+        raise GraphError(f"`inputs` of rnn should be a tensor, got {inputs!r:.200}")
     if inputs.ndim < 3:
         raise ShapeError(f"Input should be at least 3D: (samples, time, ...). rnn got {inputs.spec}")
     if unroll and inputs.shape[1] is None:

@@ -20,6 +20,7 @@ from kcore.ops.creation import full, full_like
 from kcore.runtime.devices import current_device
 from kcore.runtime.evaluate import evaluate
 from kcore.runtime.variable import Update, Variable
+from kcore.shapes import listed, positive_int, whole_number
 
 __all__ = [
     "arange",
@@ -86,7 +87,10 @@ def variable(
         def initial() -> Any:
             return evaluate([tensor], current_device())[0]
     else:
-        array = np.array(_dense_array(value), dtype=kind)
+        try:
+            array = np.array(_dense_array(value), dtype=kind)
+        except (TypeError, ValueError) as error:
+            raise DTypeError(f"cannot make a {kind} variable of {value!r:.200}: {error}") from None
         dims = array.shape
 
         def initial() -> Any:
@@ -138,8 +142,11 @@ def placeholder(
     if shape is None:
         if ndim is None:
             raise ShapeError("placeholder needs a shape, such as (None, 10), or ndim, the number of dimensions")
-        shape = (None,) * ndim
-    dims = tuple(None if d is None else int(d) for d in shape)
+        shape = (None,) * positive_int(ndim, "ndim", "placeholder", least=0)
+    dims = tuple(
+        None if d is None else whole_number(d, "shape", "placeholder")
+        for d in listed(shape, "shape", "ints", "placeholder")
+    )
     return make_placeholder(dims, _dtype(dtype), name or f"placeholder_{state.get_uid('placeholder')}", bool(sparse))
 
 

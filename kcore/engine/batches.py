@@ -19,7 +19,7 @@ from kcore.data.sequence import Sequence as DataSequence
 from kcore.engine.rows import index_reader, range_reader
 from kcore.engine.step import Collect, Step
 from kcore.errors import DataError
-from kcore.shapes import positive_int
+from kcore.shapes import positive_int, real_number
 
 Batch = tuple[int, Callable[[], None]]
 
@@ -126,7 +126,7 @@ class GeneratorSource:
 
     Args:
         generator: an iterator, or a `kcore.utils.Sequence`.
-        steps: number of batches of an epoch; None for the length of a `Sequence`.
+        steps: number of batches of an epoch, rounded up; None for the length of a `Sequence`.
         prepare: makes (number of samples, arrays for the step) of what the generator yields.
         argument: name of the argument that gives `steps`; for messages.
         workers: threads or processes; 0 to read in this thread.
@@ -161,7 +161,7 @@ class GeneratorSource:
             if steps == 0:
                 raise DataError(f"the {type(generator).__name__} has no batches: its length is 0", argument="generator")
         # As long as the count is below it: scripts compute `samples / batch_size`, for the last, smaller batch too.
-        self.steps = positive_int(math.ceil(steps), argument)
+        self.steps = positive_int(math.ceil(real_number(steps, argument)), argument)
         self._argument = argument
         self._prepare = prepare
         self._given = 0
@@ -171,7 +171,10 @@ class GeneratorSource:
             )
         else:
             self._enqueuer = GeneratorEnqueuer(generator, use_multiprocessing=use_multiprocessing)
-        self._start = (workers, max_queue_size)
+        self._start = (
+            positive_int(workers, "workers", least=0),
+            positive_int(max_queue_size, "max_queue_size", least=0),
+        )
         self._iterator: Iterator[Any] | None = None
 
     def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:

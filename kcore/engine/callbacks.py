@@ -14,6 +14,7 @@ from typing import Any
 
 from kcore.engine.progbar import Progbar
 from kcore.errors import ArgumentError, warn
+from kcore.shapes import listed
 from kcore.versions import explained_constructor
 
 Logs = dict[str, Any]
@@ -84,7 +85,7 @@ def as_callbacks(callbacks: Any) -> list[Any]:
     """
     if isinstance(callbacks, Callback):
         return [callbacks]
-    found = list(callbacks or [])
+    found = [] if callbacks is None else listed(callbacks, "callbacks", "callbacks")
     for one in found:
         if isinstance(one, type):
             raise ArgumentError(f"{one.__name__} in `callbacks` is a class: make an object of it, {one.__name__}(...)")
@@ -241,7 +242,7 @@ class BaseLogger(Callback):
 
     def __init__(self, stateful_metrics: Iterable[str] | None = None) -> None:
         super().__init__()
-        self.stateful_metrics = set(stateful_metrics or ())
+        self.stateful_metrics = set(listed(stateful_metrics or (), "stateful_metrics", "names of metrics"))
         self.seen = 0
         self.totals: dict[str, Any] = {}
 
@@ -281,10 +282,10 @@ class ProgbarLogger(Callback):
 
     def __init__(self, count_mode: str = "samples", stateful_metrics: Iterable[str] | None = None) -> None:
         super().__init__()
-        if count_mode not in ("samples", "steps"):
+        if str(count_mode) not in ("samples", "steps"):
             raise ValueError(f"count_mode must be 'samples' or 'steps', got {count_mode!r}")
         self.use_steps = count_mode == "steps"
-        self.stateful_metrics = set(stateful_metrics or ())
+        self.stateful_metrics = set(listed(stateful_metrics or (), "stateful_metrics", "names of metrics"))
         self.verbose = 0
         self.epochs: int | None = None
         self.target: int | None = None

@@ -18,7 +18,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from kcore.engine.structure import unique_by
-from kcore.graph import Tensor
 from kcore.origin import in_layer
 
 if TYPE_CHECKING:
@@ -101,15 +100,10 @@ def running() -> CallRecord | None:
     return _running.get()
 
 
-def distinct_losses(losses: Any) -> list[Any]:
-    """Losses without repetitions of a value, in order."""
-    return unique_by(losses, lambda loss: loss.key if isinstance(loss, Tensor) else id(loss))
+def distinct(added: Any) -> list[Any]:
+    """Losses or updates without repetitions, in order.
 
-
-def distinct_updates(updates: Any) -> list[Any]:
-    """Updates without repetitions, in order.
-
-    An update is the object that was added: what is found by two ways (a shared call, a layer and a model) counts
-    once, while two calls that each add 1 to a counter made two updates, however equal.
+    Each is the object that was added: what is found by two ways (a shared call, a layer and a model) counts once,
+    while two calls that each add 1 to a counter, or penalize the same values, made two, however equal.
     """
-    return unique_by(updates, id)
+    return unique_by(added, id)

@@ -30,6 +30,12 @@ def clone_model(model: Any, input_tensors: Any = None) -> Model:
     """
     if not isinstance(model, Network):
         raise ArgumentError(f"Expected `model` to be a `Model` instance, got {model!r}")
+    clone = _clone(model, input_tensors)
+    clone.trainable = model.trainable
+    return clone
+
+
+def _clone(model: Network, input_tensors: Any) -> Any:
     given = None if input_tensors is None else [_as_input(x) for x in to_list(input_tensors)]
     if given is not None and len(given) != len(model.inputs):
         raise ArgumentError(f"The model has {len(model.inputs)} inputs, but {len(given)} `input_tensors` were given.")
@@ -39,6 +45,8 @@ def clone_model(model: Any, input_tensors: Any = None) -> Model:
 def _as_input(x: Any) -> Tensor:
     if is_keras_tensor(x) and isinstance(x._keras_history[0], InputLayer):
         return x
+    if not isinstance(x, Tensor):
+        raise ArgumentError(f"`input_tensors` must be tensors. Received: {x!r:.200}")
     return Input(tensor=x, name=f"input_wrapper_for_{x.name.replace(':', '_').replace('/', '_')}")
 
 

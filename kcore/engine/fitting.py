@@ -18,7 +18,7 @@ from kcore.engine.step import Step
 from kcore.engine.weighting import ones_for, per_output, sample_weights
 from kcore.errors import ArgumentError, DataError, warn
 from kcore.graph import Tensor
-from kcore.shapes import positive_int
+from kcore.shapes import positive_int, real_number
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -136,7 +136,7 @@ def source_of(
         raise ArgumentError(
             f"If the data come from tensors, you should specify the `{argument}` argument: the number of batches."
         )
-    if isinstance(shuffle, str) and shuffle != "batch":
+    if isinstance(shuffle, np.ndarray) or (isinstance(shuffle, str) and shuffle != "batch"):
         raise ArgumentError(f"`shuffle` must be True, False or 'batch'. Received: {shuffle!r}")
     return ArraySource(arrays, samples, _batch_size(batch_size), shuffle)
 
@@ -300,7 +300,7 @@ def split_off(data: UserData, fraction: float) -> tuple[UserData, UserData]:
     Raises:
         ArgumentError: not between 0 and 1, or nothing is left on one side.
     """
-    if data.samples is None or not 0 < fraction < 1:
+    if data.samples is None or not 0 < real_number(fraction, "validation_split") < 1:
         raise ArgumentError(f"validation_split must be between 0 and 1, and data be arrays; got {fraction!r}")
     at = int(data.samples * (1 - fraction))
     if not 0 < at < data.samples:

@@ -35,7 +35,9 @@ class InputLayer(Layer):
         sparse: bool = False,
         name: str | None = None,
     ) -> None:
-        super().__init__(name=name or f"input_{K.get_uid('input')}")
+        super().__init__(name=f"input_{K.get_uid('input')}" if name is None else name)
+        if input_tensor is not None and not isinstance(input_tensor, Tensor):
+            raise ArgumentError(f"the `tensor` of an Input must be a tensor. Received: {input_tensor!r:.200}")
         if input_shape is not None and batch_input_shape is not None:
             raise ShapeError(
                 "Only provide the input_shape OR batch_input_shape argument to InputLayer, not both at the same time."

@@ -16,6 +16,7 @@ from kcore.engine.structure import Shape, accepts, shape_list, to_list, unpack_s
 from kcore.engine.tracked import Tracked
 from kcore.errors import ArgumentError, GraphError, KcoreError, MaskingError
 from kcore.graph import Tensor
+from kcore.shapes import listed
 from kcore.versions import explained_constructor, parameters_of, unknown_arguments
 
 _KEYWORDS = frozenset(
@@ -61,7 +62,7 @@ class Layer(Connected, Tracked):
         if not _KEYWORDS.issuperset(kwargs):
             known = parameters_of(type(self)) | _KEYWORDS
             raise unknown_arguments(type(self).__name__, kwargs.keys() - _KEYWORDS, known)
-        self.name = kwargs.get("name") or automatic_name(type(self).__name__)
+        self.name = _checked_name(kwargs.get("name")) or automatic_name(type(self).__name__)
         if "trainable" in kwargs:
             self.trainable = kwargs["trainable"]
         self._inbound_nodes: list[Node] = []
@@ -72,7 +73,8 @@ class Layer(Connected, Tracked):
 
     def _note_input(self, kwargs: dict[str, Any]) -> None:
         """Remember the input that a first layer announces."""
-        dtype = dtype_name(kwargs.get("dtype") or kwargs.get("input_dtype"))
+        given = kwargs.get("dtype")
+        dtype = dtype_name(kwargs.get("input_dtype") if given is None else given)
         shape = kwargs.get("batch_input_shape")
         if shape is None and kwargs.get("input_shape") is not None:
             sample = kwargs["input_shape"]
@@ -83,7 +85,8 @@ class Layer(Connected, Tracked):
                 )
             shape = (kwargs.get("batch_size"), *sample)
         if shape is not None:
-            self.batch_input_shape = tuple(shape)
+            sizes = "ints and Nones, the batch axis first"
+            self.batch_input_shape = tuple(listed(shape, "batch_input_shape", sizes, self))
             dtype = dtype or K.floatx()
         if dtype is not None:
             self.dtype = dtype
@@ -250,6 +253,12 @@ class Layer(Connected, Tracked):
             return
         for output, shape in zip(outputs, shape_list(stated), strict=False):
             output._keras_shape = _merged(output._keras_shape, shape)
+
+
+def _checked_name(name: Any) -> str | None:
+    if name is not None and not isinstance(name, str):
+        raise ArgumentError(f"`name` of a layer must be a string. Received: {name!r:.200}")
+    return name
 
 
 def _merged(known: Shape, stated: Shape) -> Shape:

@@ -353,7 +353,7 @@ class Model(Compiled):
         training = loop.Training(
             self, step, source, fitting.averages_of(setup), setup.reset_metrics, listed, validation
         )
-        training.run(initial_epoch, epochs)
+        training.run(positive_int(initial_epoch, "initial_epoch", least=0), epochs)
         return self.history
 
     def _callbacks(self, callbacks: list[Callback] | None, verbose: int, by_steps: bool) -> CallbackList:

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 from kcore import backend as K
-from kcore.engine.calls import CallRecord, distinct_losses, distinct_updates, is_frozen, recording, replay
+from kcore.engine.calls import CallRecord, distinct, is_frozen, recording, replay
 from kcore.engine.graph_map import GraphMap
 from kcore.engine.input_layer import InputLayer
 from kcore.engine.layer import Layer
 from kcore.engine.node import Node
 from kcore.engine.saved import Saved
 from kcore.engine.standardize import describe
-from kcore.engine.structure import Shape, accepts, is_keras_tensor, list_uid, shape_list, to_list, unpack_singleton
+from kcore.engine.structure import (
+    Shape,
+    accepts,
+    fresh,
+    is_keras_tensor,
+    list_uid,
+    shape_list,
+    to_list,
+    unpack_singleton,
+)
 from kcore.engine.tracked import assign_weights
 from kcore.errors import ArgumentError, GraphError, NoAttributeError
 from kcore.graph import Tensor
+from kcore.shapes import whole_number
 
 
 class Network(Saved, Layer):
@@ -188,6 +197,7 @@ class Network(Saved, Layer):
             ValueError: there is none.
         """
         if index is not None:
+            index = whole_number(index, "index", "get_layer")
             if not -len(self.layers) <= index < len(self.layers):
                 raise ArgumentError(
                     f"Was asked to retrieve layer at index {index} but model {self.name} only has "
@@ -197,9 +207,11 @@ class Network(Saved, Layer):
         if name is None:
             raise ArgumentError("Provide either a layer name or layer index.")
         for layer in self.layers:
-            if layer.name == name:
+            if isinstance(name, str) and layer.name == name:
                 return layer
-        raise ArgumentError(f"No such layer: {name}. Layers of {self.name}: {[layer.name for layer in self.layers]}")
+        raise ArgumentError(
+            f"No such layer: {name!s:.200}. Layers of {self.name}: {[layer.name for layer in self.layers]}"
+        )
 
     # --- weights -----------------------------------------------------------------------------------------
     @property  # type: ignore[misc]
@@ -266,12 +278,12 @@ class Network(Saved, Layer):
     @property
     def losses(self) -> list[Any]:
         """What training adds to the loss: penalties of the layers, for their calls in this network."""
-        return distinct_losses(self.get_losses_for(None) + self.get_losses_for(self.inputs))
+        return distinct(self.get_losses_for(None) + self.get_losses_for(self.inputs))
 
     @property
     def updates(self) -> list[Any]:
         """What a training step changes beside the weights (moving averages, states); none where it is frozen."""
-        return distinct_updates(self.get_updates_for(None) + self.get_updates_for(self.inputs))
+        return distinct(self.get_updates_for(None) + self.get_updates_for(self.inputs))
 
     def get_losses_for(self, inputs: Any) -> list[Any]:
         """The losses of a call on these inputs; for None, those that depend on no input."""
@@ -280,7 +292,7 @@ class Network(Saved, Layer):
             losses += [loss for layer in self.layers for loss in layer.get_losses_for(None)]
         for node in self._calls_on(inputs):
             losses += self._conditional_losses() if node.record is None else node.record.all_losses()
-        return distinct_losses(losses)
+        return distinct(losses)
 
     def get_updates_for(self, inputs: Any) -> list[Any]:
         """The updates of a call on these inputs; for None, those that depend on no input."""
@@ -291,7 +303,7 @@ class Network(Saved, Layer):
             updates += [update for layer in self.layers for update in layer.get_updates_for(None)]
         for node in self._calls_on(inputs):
             updates += self._conditional_updates() if node.record is None else node.record.all_updates()
-        return distinct_updates(updates)
+        return distinct(updates)
 
     def _calls_on(self, inputs: Any) -> list[Node]:
         uid = None if inputs is None else list_uid(inputs)
@@ -309,7 +321,7 @@ class Network(Saved, Layer):
         for layer in self.layers:
             if layer.stateful and not isinstance(layer, Network):
                 updates += layer.get_updates_for(None)
-        return distinct_updates(updates)
+        return distinct(updates)
 
     def reset_states(self) -> None:
         """Set the states of all stateful layers to zeros."""
@@ -414,7 +426,7 @@ class Network(Saved, Layer):
         """A description that `from_config` makes an equal network from (with new weights)."""
         from kcore.engine.network_config import network_config
 
-        return copy.deepcopy(network_config(self))
+        return fresh(network_config(self))
 
     @classmethod
     def from_config(cls, config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -42,8 +42,11 @@ def network_config(network: Network) -> dict[str, Any]:
         kwargs = _arguments(node)
         return [[*place(graph.history(x)), kwargs] for x in node.input_tensors]
 
+    # As 2.1.6 has it, which knows no frozen networks in files; the flag is one that later versions write.
+    frozen = {} if network.trainable else {"trainable": False}
     return {
         "name": network.name,
+        **frozen,
         "layers": [
             {
                 "name": layer.name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kcore.engine.structure import Shape, unpack_singleton
 from kcore.errors import NotConnectedError
 from kcore.graph import Tensor
+from kcore.shapes import whole_number
 
 if TYPE_CHECKING:
     from kcore.engine.calls import CallRecord
@@ -132,6 +133,7 @@ class Connected:
                 f"The layer {self.name} has never been called and thus has no defined {what}. Call it on a tensor "
                 "first."
             )
+        node_index = whole_number(node_index, "node_index", f"layer {self.name}")
         if not -len(self._inbound_nodes) <= node_index < len(self._inbound_nodes):
             raise ValueError(
                 f"Asked to get {what} at node {node_index}, but the layer {self.name} has only "

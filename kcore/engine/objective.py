@@ -38,7 +38,7 @@ def masked_mean(
         function: ``(y_true, y_pred)`` to scores, (batch,) or (batch, steps, ...).
         y_true, y_pred: targets and outputs.
         weights: (batch,) or (batch, steps); None for all 1.
-        mask: (batch, steps), of the output; None for none.
+        mask: (batch, steps), of the output; None for none. Scores of more axes share it over these.
 
     Returns:
         scalar.
@@ -46,8 +46,10 @@ def masked_mean(
     score = function(y_true, y_pred)
     if mask is not None:
         mask = K.cast(mask, K.floatx())
-        score = score * mask
-        score = score / K.mean(mask)
+        share = K.mean(mask)
+        for _ in range(K.ndim(score) - K.ndim(mask)):
+            mask = K.expand_dims(mask)
+        score = score * mask / share
     if weights is not None:
         extra = list(range(K.ndim(weights), K.ndim(score)))
         if extra:

@@ -10,6 +10,7 @@ from kcore import backend as K
 from kcore.errors import DataError, GradientError
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
+from kcore.shapes import listed, real_number
 from kcore.versions import explained_constructor, parameters_of, unknown_arguments
 
 _KEYWORDS = frozenset(("clipnorm", "clipvalue"))
@@ -65,7 +66,7 @@ class Optimizer:
             known = parameters_of(type(self)) | _KEYWORDS
             raise unknown_arguments(type(self).__name__, kwargs.keys() - _KEYWORDS, known)
         for name, value in kwargs.items():
-            setattr(self, name, value)
+            setattr(self, name, value if value is None else real_number(value, name, type(self).__name__))
         self.updates = []
         self.weights = []
 
@@ -140,6 +141,7 @@ class Optimizer:
         Raises:
             DataError: count or shapes do not fit.
         """
+        weights = listed(weights, "weights", "arrays, as get_weights() returns them,", type(self).__name__)
         variables = self.state_layout(len(weights))
         if len(weights) != len(variables):
             hint = "" if variables else " Its state is created when a compiled model is first trained."

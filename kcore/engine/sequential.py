@@ -17,6 +17,7 @@ from kcore.engine.model import Model
 from kcore.engine.network import Network
 from kcore.errors import ArgumentError, SavedModelError, warn
 from kcore.graph import Tensor
+from kcore.shapes import listed
 from kcore.versions import explained
 
 
@@ -38,7 +39,7 @@ class Sequential(Model):
     def __init__(self, layers: list[Layer] | None = None, name: str | None = None) -> None:
         self._layers: list[Layer] = []
         self._begin(name)
-        for layer in layers or []:
+        for layer in [] if layers is None else listed(layers, "layers", "layers"):
             self.add(layer)
 
     # --- building ------------------------------------------------------------------------------------------

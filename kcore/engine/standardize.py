@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from kcore import config
 from kcore.engine.rows import Rows
 from kcore.errors import DataError
 from kcore.graph import Tensor
 
 Shape = tuple[int | None, ...]
 
+_NUMBERS = (Real, np.bool_)
 KINDS = {"input": "x", "target": "y"}
 
 
@@ -100,6 +103,8 @@ def as_array(value: Any, what: str) -> Any:
             value = np.asarray(value)
         except ValueError as error:
             raise DataError(f"{what}: expected an array, got a ragged nested sequence ({error})") from None
+    if isinstance(value, np.ndarray) and value.dtype.kind == "O" and all(isinstance(v, _NUMBERS) for v in value.flat):
+        value = value.astype(config.floatx())  # of a data frame with columns of several dtypes
     if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
         raise DataError(
             f"{what}: expected numbers, got an array of dtype {value.dtype} and shape {value.shape}; convert it "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
+from kcore.errors import ShapeError
 from kcore.graph import Tensor
 
 Shape = tuple[int | None, ...]
@@ -23,6 +24,13 @@ def unpack_singleton(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
+def fresh(value: Any) -> Any:
+    """`value` with new dictionaries, lists and tuples; what is in them stays, since not all of it can be copied."""
+    if isinstance(value, dict):
+        return {key: fresh(item) for key, item in value.items()}
+    return type(value)(map(fresh, value)) if type(value) in (list, tuple) else value
+
+
 def is_shape(value: Any) -> bool:
     """Whether `value` is one shape (a tuple or list of ints and Nones) and not a list of shapes."""
     return isinstance(value, (list, tuple)) and all(d is None or not hasattr(d, "__len__") for d in value)
@@ -30,6 +38,8 @@ def is_shape(value: Any) -> bool:
 
 def shape_list(value: Any) -> list[Shape]:
     """One shape, or a list of shapes, as a list of tuples."""
+    if not isinstance(value, Iterable):
+        raise ShapeError(f"expected a shape, a tuple of ints and Nones, or a list of shapes. Received: {value!r:.200}")
     return [tuple(value)] if is_shape(value) else [tuple(shape) for shape in value]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from kcore.engine.layer import Layer
 from kcore.engine.network import Network
+from kcore.errors import ArgumentError
+from kcore.shapes import listed, positive_int, real_number
 
 
 def print_summary(
@@ -24,10 +26,14 @@ def print_summary(
         positions: floats, where each column ends, as parts of the width (up to 1) or in characters.
         print_fn: function that is given each line; `print` by default.
     """
-    out = print_fn or print
+    out = print if print_fn is None else print_fn
+    if not callable(out):
+        raise ArgumentError(f"`print_fn` must be a function of a line of text. Received: {out!r:.200}")
     chain = is_chain(model)
-    width = line_length or (65 if chain else 98)
-    parts = positions or ([0.45, 0.85, 1.0] if chain else [0.33, 0.55, 0.67, 1.0])
+    width = positive_int(line_length or (65 if chain else 98), "line_length")
+    parts = [0.45, 0.85, 1.0] if chain else [0.33, 0.55, 0.67, 1.0]
+    if positions is not None:
+        parts = [real_number(one, "positions", least=0) for one in listed(positions, "positions", "numbers")] or parts
     ends = [int(width * part) for part in parts] if parts[-1] <= 1 else [int(part) for part in parts]
     titles = ["Layer (type)", "Output Shape", "Param #", *([] if chain else ["Connected to"])]
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from kcore import backend as K
-from kcore.engine.calls import distinct_losses, distinct_updates, is_frozen, running
+from kcore.engine.calls import distinct, is_frozen, running
 from kcore.engine.names import scoped
 from kcore.engine.structure import list_uid, to_list
 from kcore.errors import NotBuiltError, ShapeError
+from kcore.shapes import listed
 
 _KERAS_1_ORDER = ("shape", "initializer", "name", "trainable", "regularizer", "constraint")
 
@@ -207,14 +208,14 @@ class Tracked:
     def get_losses_for(self, inputs: Any) -> list[Any]:
         """The losses that were added for these inputs; for None, those that depend on no input."""
         key = list_uid(inputs) if _has_inputs(inputs) else ""
-        return distinct_losses(self._per_input_losses.get(key, []))
+        return distinct(self._per_input_losses.get(key, []))
 
     def get_updates_for(self, inputs: Any) -> list[Any]:
         """The updates that were added for these inputs; for None, those that depend on no input."""
         if is_frozen(self):  # type: ignore[arg-type]
             return []
         key = list_uid(inputs) if _has_inputs(inputs) else ""
-        return distinct_updates(self._per_input_updates.get(key, []))
+        return distinct(self._per_input_updates.get(key, []))
 
 
 def _listed(values: Any) -> list[Any]:
@@ -241,7 +242,7 @@ def assign_weights(owner: str, variables: list[Any], values: list[Any]) -> None:
     Raises:
         ValueError: their number or a shape differs.
     """
-    values = list(values)
+    values = listed(values, "weights", "arrays, as get_weights() returns them,", f"set_weights of {owner}")
     if len(variables) != len(values):
         raise ShapeError(
             f'You called `set_weights(weights)` on layer "{owner}" with a weight list of length {len(values)}, but '

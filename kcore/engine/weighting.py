@@ -9,6 +9,7 @@ import numpy as np
 
 from kcore.engine.standardize import as_array
 from kcore.errors import DataError
+from kcore.shapes import real_number
 
 MODES = (None, "temporal")
 
@@ -19,7 +20,7 @@ def check_mode(mode: Any) -> Any:
     Raises:
         DataError: it is not.
     """
-    if mode not in MODES:
+    if not isinstance(mode, (str, type(None))) or mode not in MODES:
         raise DataError(f'sample_weight_mode should be None or "temporal". Found: {mode!r}')
     return mode
 
@@ -144,5 +145,6 @@ def class_weights(target: Any, weights: Any) -> np.ndarray:
             f"{set(missing)} exist in the data but not in `class_weight`.",
             argument="class_weight",
         )
-    table = np.array([weights[c] for c in classes.tolist()], dtype="float32")
+    numbers = [real_number(weights[c], f"class_weight[{c!r}]") for c in classes.tolist()]
+    table = np.array(numbers, dtype="float32")
     return table[positions.reshape(-1)]

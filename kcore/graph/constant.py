@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from kcore import dtypes
-from kcore.errors import DTypeError
+from kcore.errors import DTypeError, ShapeError
 from kcore.graph.op import Op, get_op, register
 from kcore.graph.spec import Shape, Spec
 from kcore.graph.tensor import Tensor
@@ -86,6 +87,8 @@ def constant(
     except (TypeError, ValueError) as error:
         raise DTypeError(f"cannot make a {dtype} tensor of {value!r}: {error}") from None
     if shape is not None:
+        if array.ndim and array.size != math.prod(shape):
+            raise ShapeError(f"cannot give the shape {tuple(shape)} to the {array.size} elements of {value!r:.200}")
         array = np.full(shape, array) if array.ndim == 0 else array.reshape(shape)
     return Tensor(make_node(get_op("constant"), (), {"value": ConstantValue(array)}, origin=None))
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,8 @@ def json_value(value: Any) -> Any:
         return {"type": "ndarray", "value": value.tolist()}
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, ModuleType):  # what a Lambda's function found around it: see bytecode.func_load
+        return {"type": "module", "value": value.__name__}
     if hasattr(value, "__name__"):
         return value.__name__
     raise ArgumentError(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib
 import marshal
 import types
 from collections import OrderedDict
@@ -21,6 +22,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+import numpy as np
 
 from kcore.errors import SavedModelError, UnsafeModelError
 from kcore.plugins.scopes import get_custom_objects
@@ -94,7 +97,7 @@ def func_load(
     if not isinstance(loaded, types.CodeType):
         raise SavedModelError(f"Expected the bytecode of a function, but found {type(loaded).__name__}.")
     defaults = tuple(tuple(d) if isinstance(d, list) else d for d in defaults) if defaults is not None else None
-    cells = None if closure is None else tuple(map(types.CellType, closure))
+    cells = None if closure is None else tuple(types.CellType(_from_file(value)) for value in closure)
     if len(cells or ()) != len(loaded.co_freevars):
         raise SavedModelError(
             f"The function uses {len(loaded.co_freevars)} outer names, but {len(cells or ())} were saved."
@@ -103,14 +106,23 @@ def func_load(
     return types.FunctionType(loaded, names, name=loaded.co_name, argdefs=defaults, closure=cells)
 
 
+def _from_file(value: Any) -> Any:
+    """A value of a closure: JSON has modules and arrays as `{"type", "value"}` (`architecture.json_value`)."""
+    kind = value.get("type") if isinstance(value, dict) and value.keys() == {"type", "value"} else None
+    if kind == "module":
+        try:
+            return importlib.import_module(value["value"])
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise SavedModelError(f"The function uses the module {value['value']!r:.100}: {error}") from error
+    return np.asarray(value["value"]) if kind == "ndarray" else value
+
+
 def _usual_names() -> dict[str, Any]:
     """What the functions of Keras scripts use: `K`, `np`, and the module itself."""
-    import numpy
-
     import kcore
     from kcore import backend
 
-    return {"K": backend, "np": numpy, "numpy": numpy, "kcore": kcore, "keras": kcore}
+    return {"K": backend, "np": np, "numpy": np, "kcore": kcore, "keras": kcore}
 
 
 # --- in the configuration of a layer ---------------------------------------------------------------------
@@ -144,6 +156,10 @@ def _hashable(value: Any) -> Any:
         return tuple(_hashable(item) for item in value)
     if isinstance(value, (str, int, float, bool, type(None))):
         return (type(value).__name__, value)
+    if isinstance(value, types.ModuleType):
+        return ("module", value.__name__)
+    if isinstance(value, dict) and value.get("type") == "module":
+        return ("module", str(value.get("value")))
     return ("object", id(value))  # never equal to anything in a file
 
 

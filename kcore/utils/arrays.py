@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kcore.errors import LabelError
+from kcore.errors import DataError, LabelError
+from kcore.shapes import positive_int
 from kcore.versions import explained
 
 
@@ -29,11 +30,16 @@ def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
         array([[1., 0., 0.],
                [0., 0., 1.]], dtype=float32)
     """
-    labels = np.asarray(y, dtype="int")
+    try:
+        labels = np.asarray(y, dtype="int")
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"to_categorical: `y` must be class numbers, got {y!r:.200}: {error}") from None
     shape = labels.shape
     if len(shape) > 1 and shape[-1] == 1:
         shape = shape[:-1]
     labels = labels.ravel()
+    if num_classes is not None:
+        num_classes = positive_int(num_classes, "num_classes", "to_categorical", least=0)
     if not num_classes:
         if not labels.size:
             raise LabelError("to_categorical: `num_classes` must be given where there are no labels")
@@ -59,6 +65,10 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
     Returns:
         A new array of the shape of `x`; `(1, n)` for a single vector of length `n`, as Keras 2 has it.
     """
-    norms = np.atleast_1d(np.linalg.norm(x, order, axis))
+    try:
+        array = np.asarray(x)
+        norms = np.atleast_1d(np.linalg.norm(array, order, axis))
+    except (TypeError, ValueError) as error:  # the axis is none of the array's, too
+        raise DataError(f"normalize: cannot take norms along axis {axis!r} of {x!r:.200}: {error}") from None
     norms[norms == 0] = 1
-    return np.asarray(x) / np.expand_dims(norms, axis)
+    return array / np.expand_dims(norms, axis)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from kcore import backend as K
@@ -10,6 +9,7 @@ from kcore.engine import Layer, Model
 from kcore.errors import ArgumentError
 from kcore.origin import in_place
 from kcore.runtime.devices import current_device
+from kcore.shapes import listed
 from kcore.utils.placement import device_number
 
 
@@ -59,7 +59,7 @@ def _devices(gpus: Any) -> list[int | None]:
                 f"multi_gpu_model: gpus=None means all GPUs, and there are not several here ({len(gpus)}): give "
                 "`gpus`, the number of parts of a batch"
             )
-    devices = list(range(gpus)) if isinstance(gpus, int) else list(gpus) if isinstance(gpus, Iterable) else []
+    devices = list(range(gpus)) if isinstance(gpus, int) else listed(gpus, "gpus", "devices")
     if len(devices) < 2 or len(set(devices)) != len(devices):
         raise ArgumentError(
             "For multi-gpu usage to be effective, call `multi_gpu_model` with `gpus >= 2`, or a list of two or more "

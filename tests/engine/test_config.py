@@ -8,6 +8,7 @@ import pytest
 
 from kcore.engine import Input, Layer, Model, Sequential, clone_model
 from kcore.layers import Activation, Dense, Lambda
+from kcore.models import model_from_json
 from kcore.saving.architecture import json_value
 
 
@@ -235,3 +236,17 @@ def test_clone_on_other_inputs():
         clone_model(model, [x, narrow])
     with pytest.raises(ValueError, match="Expected `model` to be a `Model` instance"):
         clone_model("model")
+
+
+def test_frozen_networks_stay_frozen():
+    x = Input((3,))
+    base = Model(x, Dense(2)(x))
+    base.trainable = False
+    y = Input((3,))
+    model = Model(y, Dense(2)(base(y)))
+    for twin in (clone_model(model), Model.from_config(model.get_config()), model_from_json(model.to_json())):
+        assert [layer.trainable for layer in twin.layers[1:]] == [False, True]
+        assert len(twin.trainable_weights) == 2
+    assert "trainable" not in model.get_config()  # as 2.1.6 writes it
+    model.trainable = False
+    assert not clone_model(model).trainable

@@ -5,7 +5,7 @@ import pytest
 
 from kcore import backend as K
 from kcore.engine import Input, Layer, Model, Sequential, Wrapper
-from kcore.layers import ActivityRegularization, Dense
+from kcore.layers import ActivityRegularization, Dense, add
 
 
 class Averages(Layer):
@@ -297,3 +297,17 @@ def test_equal_updates_of_two_calls_both_take_place():
     nested = Model(c := Input((3,)), Model(a, layer(a))(c))
     trained(nested, ONES)
     assert K.get_value(layer.count) == 3
+
+
+def test_equal_penalties_of_two_layers_and_of_two_calls_both_count():
+    x = np.array([[1.0, 2.0], [3.0, 4.0]], "float32")
+    inputs = Input((2,))
+    twice = ActivityRegularization(l2=0.5)(ActivityRegularization(l2=0.5)(inputs))  # equal values: one node
+    shared = ActivityRegularization(l1=1.0)
+    model = Model(inputs, add([twice, shared(inputs), shared(inputs)]))
+    assert len(model.losses) == 4
+    model.compile("sgd", "mse")
+    outer = Sequential([model])
+    outer.compile("sgd", "mse")
+    for one in (model, outer):
+        assert one.evaluate(x, 3 * x, verbose=0) == pytest.approx(2 * 15 + 2 * 10)

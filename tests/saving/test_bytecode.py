@@ -9,7 +9,7 @@ from kcore import backend as K
 from kcore.engine import Sequential
 from kcore.errors import SavedModelError, UnsafeModelError
 from kcore.layers import Lambda
-from kcore.models import load_model, model_from_json
+from kcore.models import Model, clone_model, load_model, model_from_json
 from kcore.saving import allow_bytecode, bytecode, func_dump, func_load, function_config, function_from_config
 
 
@@ -146,3 +146,31 @@ def test_what_is_remembered_is_bounded(forget, monkeypatch):
     for i in range(50):
         function_config(eval(f"lambda x: x + {i}"))
     assert len(bytecode._saved_here) == 10
+
+
+def test_functions_that_found_modules_and_arrays_around_them(tmp_path, forget):
+    """`from keras import backend as K` inside the function that makes the model."""
+    import kcore.backend as module
+
+    table = np.arange(3.0)
+    model = Sequential([Lambda(lambda x: module.square(x) + table, input_shape=(3,), name="own")])
+    outer = Model(model.inputs, model.outputs)
+    x = np.ones((2, 3))
+    for twin in (clone_model(outer), Model.from_config(outer.get_config())):
+        np.testing.assert_array_equal(twin.predict(x), outer.predict(x))
+    outer.save(tmp_path / "own.h5")
+    forget()
+    with pytest.raises(UnsafeModelError):
+        load_model(tmp_path / "own.h5")
+    with allow_bytecode("own"):
+        np.testing.assert_array_equal(load_model(tmp_path / "own.h5").predict(x), [[1, 2, 3]] * 2)
+        text = outer.to_json().replace("kcore.backend", "kcore.no_such")
+        with pytest.raises(SavedModelError, match="no_such"):
+            model_from_json(text)
+
+
+def test_the_same_process_finds_a_function_that_uses_a_module():
+    import kcore.backend as module
+
+    model = Sequential([Lambda(lambda x: module.square(x), input_shape=(3,))])
+    np.testing.assert_array_equal(model_from_json(model.to_json()).predict(2 * np.ones((1, 3))), [[4, 4, 4]])

@@ -50,6 +50,13 @@ def test_data_frames(rng):
     assert standardize(DataFrame(), [A], "input")[0] is DataFrame.values
 
 
+def test_columns_of_several_dtypes():
+    mixed = np.array([[1, 2.5, True], [np.float32(3), np.int64(4), np.bool_(False)]], object)
+    (array,) = standardize(mixed, [A], "input")
+    assert array.dtype == "float32"
+    np.testing.assert_array_equal(array, [[1, 2.5, 1], [3, 4, 0]])
+
+
 def test_one_dimensional_outputs_stay_one_dimensional():
     y = np.zeros(4)
     assert standardize(y, [Expected("y", (None,))], "target")[0] is y
@@ -67,7 +74,8 @@ def test_one_dimensional_outputs_stay_one_dimensional():
         (None, [A], "No input data given"),
         ([[1, 2], [3]], [A], "ragged"),
         (np.array(["x", "y"]), [A], "expected numbers"),
-        (np.array([[1, 2], [3, 4]], object), [A], "expected numbers.*pad_sequences"),
+        (np.array([[1, 2], [3, "4"]], object), [A], "expected numbers.*pad_sequences"),
+        (np.array([[1, 2], [3]], object), [A], "expected numbers.*pad_sequences"),
         (3.0, [A], "single number"),
         (np.zeros((4, 3)), [], "takes no input arrays"),
     ],

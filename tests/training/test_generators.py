@@ -287,3 +287,17 @@ def test_an_error_in_the_generator_leaves_the_model_usable(classification):
     assert any(entry.name == "generator" for entry in error.traceback)
     assert no_workers()
     assert np.isfinite(model.evaluate(x, y, verbose=0)).all()
+
+
+def test_a_part_of_a_step_is_a_step(classification):
+    """The manual's examples write `steps_per_epoch=len(x_train) / 32`."""
+    seen = []
+
+    def batches():
+        while True:
+            seen.append(len(seen))
+            yield classification
+
+    model = fresh()
+    model.fit_generator(batches(), steps_per_epoch=5 / 2, verbose=0, workers=0)
+    assert len(seen) == 3

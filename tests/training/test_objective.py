@@ -45,6 +45,14 @@ def test_formula(rng, weight_shape, masked):
     np.testing.assert_allclose(result, reference(y, p, weights, mask), rtol=1e-5)
 
 
+def test_a_mask_of_steps_counts_for_all_that_belongs_to_a_step(rng):
+    y, p = rng.rand(6, 5, 3, 2).astype("float32"), rng.rand(6, 5, 3, 2).astype("float32")
+    mask = (rng.rand(6, 5) > 0.4).astype("float32")
+    tensors = [K.placeholder(shape=(None, 5, 3, 2)), K.placeholder(shape=(None, 5, 3, 2)), K.placeholder(ndim=2)]
+    value = K.function(tensors, [masked_mean(squares, tensors[0], tensors[1], None, tensors[2])])([y, p, mask])[0]
+    np.testing.assert_allclose(value, reference(y, p, mask=mask[..., None] * np.ones(3)), rtol=1e-5)
+
+
 def test_weights_that_are_not_fed_are_ones_and_cost_nothing(rng):
     y, p = K.placeholder(shape=(None, 3)), K.placeholder(shape=(None, 3))
     weights = weights_tensor(p, temporal=False, name="w")

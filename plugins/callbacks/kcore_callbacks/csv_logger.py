@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kcore.callbacks import Callback
+from kcore.errors import ArgumentError
 
 Logs = dict[str, Any]
 
@@ -33,6 +34,8 @@ class CSVLogger(Callback):
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename = os.fspath(filename)
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ArgumentError(f"`separator` of CSVLogger must be one character. Received: {separator!r:.200}")
         self.sep = separator
         self.append = append
         self.keys: list[str] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kcore.shapes import real_number
 from kcore_callbacks.monitoring import Logs, MonitoringCallback
 
 
@@ -28,7 +29,7 @@ class EarlyStopping(MonitoringCallback):
         mode: str = "auto",
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience = patience
+        self.patience = real_number(patience, "patience", "EarlyStopping")
         self.verbose = verbose
         self.wait = 0
         self.stopped_epoch = 0

@@ -10,7 +10,8 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.callbacks import Callback
-from kcore.errors import warn
+from kcore.errors import ArgumentError, warn
+from kcore.shapes import real_number
 from kcore_callbacks.monitoring import Logs, MonitoringCallback
 
 
@@ -28,6 +29,11 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
+        if not callable(schedule):
+            raise ArgumentError(
+                "`schedule` of LearningRateScheduler must be a function from the epoch to a learning rate. Received: "
+                f"{schedule!r:.200}"
+            )
         self.schedule = schedule
         self.verbose = verbose
         self._wants_rate = _wants_rate(schedule)
@@ -82,7 +88,8 @@ class ReduceLROnPlateau(MonitoringCallback):
         min_lr: float = 0,
         **kwargs: Any,
     ) -> None:
-        if factor >= 1.0:
+        owner = type(self).__name__
+        if real_number(factor, "factor", owner) >= 1.0:
             raise ValueError(f"ReduceLROnPlateau does not support a factor >= 1.0, got {factor}")
         if "epsilon" in kwargs:
             min_delta = kwargs.pop("epsilon")
@@ -91,10 +98,10 @@ class ReduceLROnPlateau(MonitoringCallback):
             raise TypeError(f"ReduceLROnPlateau has no argument {', '.join(map(repr, kwargs))}")
         super().__init__(monitor, mode, min_delta)
         self.factor = factor
-        self.patience = patience
+        self.patience = real_number(patience, "patience", owner)
         self.verbose = verbose
-        self.cooldown = cooldown
-        self.min_lr = min_lr
+        self.cooldown = real_number(cooldown, "cooldown", owner)
+        self.min_lr = real_number(min_lr, "min_lr", owner)
         self.wait = 0
         self.cooldown_counter = 0
 

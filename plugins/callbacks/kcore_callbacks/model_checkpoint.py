@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from kcore.shapes import real_number
 from kcore_callbacks.monitoring import Logs, MonitoringCallback
 
 
@@ -36,7 +37,7 @@ class ModelCheckpoint(MonitoringCallback):
         self.verbose = verbose
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
-        self.period = period
+        self.period = real_number(period, "period", "ModelCheckpoint")
         self.epochs_since_last_save = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from kcore.callbacks import Callback
-from kcore.errors import warn
+from kcore.errors import ArgumentError, warn
+from kcore.shapes import real_number
 
 Logs = dict[str, Any]
 
@@ -26,16 +27,19 @@ class MonitoringCallback(Callback):
 
     def __init__(self, monitor: str, mode: str, min_delta: float = 0) -> None:
         super().__init__()
+        owner = type(self).__name__
+        for argument, text in (("monitor", monitor), ("mode", mode)):
+            if not isinstance(text, str):
+                raise ArgumentError(f"`{argument}` of {owner} must be a string. Received: {text!r:.200}")
         if mode not in ("auto", "min", "max"):
             warn(
-                f"{type(self).__name__} mode {mode!r} is unknown, fallback to 'auto' (the modes are 'auto', 'min' "
-                "and 'max')",
+                f"{owner} mode {mode!r} is unknown, fallback to 'auto' (the modes are 'auto', 'min' and 'max')",
                 RuntimeWarning,
             )
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(real_number(min_delta, "min_delta", owner))
         self.rising = mode == "max" or (mode == "auto" and ("acc" in monitor or monitor.startswith("fmeasure")))
         self.forget_best()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kcore.callbacks import Callback
+from kcore.errors import ArgumentError
 
 Logs = dict[str, Any]
 Hook = Callable[..., Any]
@@ -58,5 +59,8 @@ class LambdaCallback(Callback):
             "on_train_begin": on_train_begin,
             "on_train_end": on_train_end,
         }
+        for name, hook in hooks.items():
+            if hook is not None and not callable(hook):
+                raise ArgumentError(f"`{name}` of LambdaCallback must be a function. Received: {hook!r:.200}")
         # As attributes of the instance they take the place of the class's empty methods.
         self.__dict__.update({name: hook for name, hook in hooks.items() if hook is not None})

@@ -8,7 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import ScheduledOptimizer, fuzz, root, values_of
+from kcore_optimizers.base import ScheduledOptimizer, root, values_of
 
 
 class Adagrad(ScheduledOptimizer):
@@ -29,7 +29,7 @@ class Adagrad(ScheduledOptimizer):
 
     def __init__(self, lr: float = 0.01, epsilon: float | None = None, decay: float = 0.0, **kwargs: Any) -> None:
         super().__init__(lr, decay, **kwargs)
-        self.epsilon = fuzz(epsilon)
+        self.epsilon = self.fuzz(epsilon)
 
     def get_updates(self, loss: Tensor, params: Sequence[Variable]) -> list[Any]:
         gradients = self.get_gradients(loss, params)

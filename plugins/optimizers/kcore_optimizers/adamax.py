@@ -8,7 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import ScheduledOptimizer, fuzz, values_of
+from kcore_optimizers.base import ScheduledOptimizer, values_of
 
 
 class Adamax(ScheduledOptimizer):
@@ -41,7 +41,7 @@ class Adamax(ScheduledOptimizer):
         super().__init__(lr, decay, **kwargs)
         self.beta_1 = self.hyper("beta_1", beta_1)
         self.beta_2 = self.hyper("beta_2", beta_2)
-        self.epsilon = fuzz(epsilon)
+        self.epsilon = self.fuzz(epsilon)
 
     def get_updates(self, loss: Tensor, params: Sequence[Variable]) -> list[Any]:
         gradients = self.get_gradients(loss, params)

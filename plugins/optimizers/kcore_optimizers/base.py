@@ -8,6 +8,7 @@ from kcore import backend as K
 from kcore.engine.optimizer import Optimizer
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
+from kcore.shapes import real_number
 
 
 class StepCounter(Optimizer):
@@ -23,7 +24,19 @@ class StepCounter(Optimizer):
 
     def hyper(self, name: str, value: float) -> Variable:
         """A hyper-parameter as a variable, to be read and set with `K.get_value` and `K.set_value`."""
-        return K.variable(value, name=f"{type(self).__name__}/{name}:0")
+        return K.variable(self.number(name, value), name=f"{type(self).__name__}/{name}:0")
+
+    def number(self, name: str, value: Any) -> Any:
+        """A hyper-parameter as it was given.
+
+        Raises:
+            ArgumentError: it is not a number.
+        """
+        return real_number(value, name, type(self).__name__)
+
+    def fuzz(self, epsilon: float | None) -> float:
+        """`epsilon`, by default `K.epsilon()`."""
+        return K.epsilon() if epsilon is None else self.number("epsilon", epsilon)
 
     def step(self) -> Tensor:
         """The number of this step, from 1, as a float."""
@@ -70,8 +83,3 @@ def values_of(optimizer: Optimizer, *names: str) -> dict[str, float]:
 def root(x: Tensor) -> Tensor:
     """The square root of what cannot be negative: `K.sqrt` would compare with 0 first."""
     return K.pow(x, 0.5)
-
-
-def fuzz(epsilon: float | None) -> float:
-    """`epsilon`, by default `K.epsilon()`."""
-    return K.epsilon() if epsilon is None else epsilon

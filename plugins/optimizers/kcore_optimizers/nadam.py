@@ -9,7 +9,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import StepCounter, fuzz, root, values_of
+from kcore_optimizers.base import StepCounter, root, values_of
 
 
 class Nadam(StepCounter):
@@ -48,8 +48,8 @@ class Nadam(StepCounter):
         self.m_schedule = self.hyper("m_schedule", 1.0)
         self.beta_1 = self.hyper("beta_1", beta_1)
         self.beta_2 = self.hyper("beta_2", beta_2)
-        self.epsilon = fuzz(epsilon)
-        self.schedule_decay = schedule_decay
+        self.epsilon = self.fuzz(epsilon)
+        self.schedule_decay = self.number("schedule_decay", schedule_decay)
 
     def get_updates(self, loss: Tensor, params: Sequence[Variable]) -> list[Any]:
         gradients = self.get_gradients(loss, params)

@@ -8,7 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.graph import Tensor
 from kcore.runtime.variable import Variable
-from kcore_optimizers.base import ScheduledOptimizer, fuzz, root, values_of
+from kcore_optimizers.base import ScheduledOptimizer, root, values_of
 
 
 class RMSprop(ScheduledOptimizer):
@@ -37,7 +37,7 @@ class RMSprop(ScheduledOptimizer):
     ) -> None:
         super().__init__(lr, decay, **kwargs)
         self.rho = self.hyper("rho", rho)
-        self.epsilon = fuzz(epsilon)
+        self.epsilon = self.fuzz(epsilon)
 
     def get_updates(self, loss: Tensor, params: Sequence[Variable]) -> list[Any]:
         gradients = self.get_gradients(loss, params)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kcore.errors import ArgumentError, DataError, ShapeError
+from kcore.shapes import listed, positive_int, real_number
 from kcore.utils import Sequence
 from kcore.versions import explained
 
@@ -46,8 +47,8 @@ def pad_sequences(
     for name, side in (("padding", padding), ("truncating", truncating)):
         if side not in ("pre", "post"):
             raise ArgumentError(f"{name} is {side!r}; expected 'pre' or 'post'")
-    if maxlen is not None and maxlen < 0:
-        raise ArgumentError(f"maxlen is {maxlen}; expected None or a length of at least 0")
+    if maxlen is not None:
+        maxlen = positive_int(maxlen, "maxlen", least=0)
     rows = _rows(sequences)
     if maxlen is None:
         maxlen = max((len(row) for row in rows), default=0)
@@ -103,8 +104,7 @@ def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> np.ndarray:
     Returns:
         array (size,); entry i is the probability of the i-th most common word; entry 0 is that of rank 1.
     """
-    if size < 0:
-        raise ArgumentError(f"size is {size}; expected a number of words of at least 0")
+    size = positive_int(size, "size", least=0)
     gamma = 0.577
     rank = np.maximum(np.arange(size, dtype="float64"), 1.0)
     inverse_frequency = rank * (np.log(rank) + gamma) + 0.5 - 1.0 / (12.0 * rank)
@@ -145,8 +145,8 @@ def skipgrams(
         ArgumentError: random words are wanted from a vocabulary without words.
     """
     for name, amount in (("window_size", window_size), ("negative_samples", negative_samples)):
-        if amount < 0:
-            raise ArgumentError(f"{name} is {amount}; expected at least 0")
+        real_number(amount, name, least=0)
+    sequence = listed(sequence, "sequence", "word indices")
     if sampling_table is not None and len(sequence) and max(sequence) >= len(sampling_table):
         raise DataError(
             f"sequence has the word {max(sequence)}, and sampling_table has {len(sampling_table)} entries; expected "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from kcore.errors import ArgumentError, DataError, warn
+from kcore.shapes import positive_int
 from kcore.versions import explained
 
 __all__ = ["Tokenizer", "hashing_trick", "one_hot", "text_to_word_sequence", "tokenizer_from_json"]
@@ -126,8 +127,8 @@ class Tokenizer:
         **kwargs: Any,
     ) -> None:
         self.document_count = int(kwargs.pop("document_count", 0))
-        if num_words is not None and num_words < 0:
-            raise ArgumentError(f"num_words is {num_words}; expected None or a number of words above 0")
+        if num_words is not None:
+            num_words = positive_int(num_words, "num_words", "Tokenizer", least=0)
         self.num_words, self.filters, self.lower, self.split = num_words, filters, lower, split
         self.char_level, self.oov_token = char_level, oov_token
         self.word_counts: OrderedDict[str, int] = OrderedDict()
@@ -147,6 +148,8 @@ class Tokenizer:
                 "fit_on_texts was given one string, each character of which is taken for a text; for one text give a "
                 "list: [text]"
             )
+        if not isinstance(texts, Iterable):
+            raise DataError(f"fit_on_texts takes a list of texts. Received: {texts!r:.200}", argument="texts")
         for text in texts:
             self.document_count += 1
             counts = Counter(self._tokens(text))

@@ -232,7 +232,7 @@ def test_texts():
             Tokenizer(**arguments).fit_on_texts([text])
     with pytest.raises(KcoreWarning, match=r"for one text give a list: \[text\]"):
         Tokenizer().fit_on_texts("the cat")
-    with pytest.raises(ArgumentError, match="num_words is -1; expected None or"):
+    with pytest.raises(ArgumentError, match="`num_words` of Tokenizer must be an int, 0 or more"):
         Tokenizer(num_words=-1)
     with pytest.raises(ArgumentError, match="'vocabulary', given to Tokenizer. Its arguments are char_level"):
         Tokenizer(vocabulary=3)
@@ -268,7 +268,7 @@ def test_empty_texts():
 
 def test_sequences():
     for arguments, message in (
-        ({"maxlen": -1}, "maxlen is -1; expected None or a length"),
+        ({"maxlen": -1}, "`maxlen` must be an int, 0 or more"),
         ({"padding": "both"}, "padding is 'both'; expected 'pre' or 'post'"),
         ({"truncating": "middle"}, "truncating is 'middle'; expected"),
     ):
@@ -278,11 +278,11 @@ def test_sequences():
         pad_sequences([["a", "b"]])
     with pytest.raises(DataError, match=r"sequences is 5; expected a list of sequences"):
         pad_sequences(5)
-    with pytest.raises(ArgumentError, match="size is -2; expected"):
+    with pytest.raises(ArgumentError, match="`size` must be an int, 0 or more"):
         make_sampling_table(-2)
-    with pytest.raises(ArgumentError, match="window_size is -1; expected at least 0"):
+    with pytest.raises(ArgumentError, match="`window_size` must be a number, 0 or more"):
         skipgrams([1, 2], 3, window_size=-1)
-    with pytest.raises(ArgumentError, match="negative_samples is -1; expected at least 0"):
+    with pytest.raises(ArgumentError, match="`negative_samples` must be a number, 0 or more"):
         skipgrams([1, 2], 3, negative_samples=-1)
     with pytest.raises(DataError, match=r"the word 7, and sampling_table has 3 entries; .*make_sampling_table"):
         skipgrams([1, 7], 8, sampling_table=make_sampling_table(3))

@@ -6,7 +6,7 @@ from typing import Any
 
 from kcore import activations
 from kcore import backend as K
-from kcore.engine import Layer
+from kcore.engine import InputSpec, Layer
 from kcore.shapes import real_number, whole_number
 
 
@@ -37,6 +37,8 @@ class LeakyReLU(_Activation):
         Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models (2013).
     """
 
+    input_spec = InputSpec()  # one tensor
+
     setting = "alpha"
 
     def __init__(self, alpha: float = 0.3, **kwargs: Any) -> None:
@@ -57,6 +59,8 @@ class ReLU(Layer):
         negative_slope: float >= 0, the slope below the threshold.
         threshold: float >= 0, below which `x` is not passed on.
     """
+
+    input_spec = InputSpec()  # one tensor
 
     def __init__(
         self,
@@ -100,6 +104,8 @@ class ELU(_Activation):
         (2016).
     """
 
+    input_spec = InputSpec()  # one tensor
+
     setting = "alpha"
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
@@ -120,6 +126,8 @@ class ThresholdedReLU(_Activation):
         Konda, Memisevic and Krueger, Zero-Bias Autoencoders and the Benefits of Co-Adapting Features (2015).
     """
 
+    input_spec = InputSpec()  # one tensor
+
     setting = "theta"
 
     def __init__(self, theta: float = 1.0, **kwargs: Any) -> None:
@@ -136,6 +144,8 @@ class Softmax(_Activation):
     Args:
         axis: int, the axis of the classes.
     """
+
+    input_spec = InputSpec()  # one tensor
 
     setting = "axis"
 

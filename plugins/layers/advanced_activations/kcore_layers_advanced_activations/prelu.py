@@ -23,6 +23,8 @@ class PReLU(Layer):
         He, Zhang, Ren and Sun, Delving Deep into Rectifiers (2015).
     """
 
+    input_spec = InputSpec()  # one tensor
+
     def __init__(
         self,
         alpha_initializer: Any = "zeros",

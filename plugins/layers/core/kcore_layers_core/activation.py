@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kcore import activations, regularizers
-from kcore.engine import Layer
+from kcore.engine import InputSpec, Layer
 from kcore.shapes import real_number
 
 
@@ -19,6 +19,8 @@ class Activation(Layer):
     # Input shape, output shape
         Any; the same.
     """
+
+    input_spec = InputSpec()  # one tensor
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -28,6 +28,8 @@ class Dropout(Layer):
         Srivastava, Hinton et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
     """
 
+    input_spec = InputSpec()  # one tensor
+
     def __init__(
         self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:

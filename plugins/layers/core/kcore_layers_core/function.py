@@ -47,6 +47,10 @@ class Lambda(Layer):
             )
         self.function = function
         self._function_takes_mask = _takes_mask(function)
+        if not isinstance(arguments, (Mapping, type(None))):
+            raise ArgumentError(
+                f"`arguments` of layer {self.name} (Lambda) must be a dict. Received: {arguments!r:.200}"
+            )
         self.arguments = dict(arguments) if arguments else {}
         self.mask = mask
         self.supports_masking = mask is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kcore import backend as K
-from kcore.engine import Layer
+from kcore.engine import InputSpec, Layer
 from kcore.shapes import real_number
 
 
@@ -29,6 +29,8 @@ class Masking(Layer):
         >>> model.add(Masking(mask_value=0.0, input_shape=(timesteps, features)))
         >>> model.add(LSTM(32))
     """
+
+    input_spec = InputSpec()  # one tensor
 
     def __init__(self, mask_value: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

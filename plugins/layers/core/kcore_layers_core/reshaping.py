@@ -71,6 +71,8 @@ class Reshape(Layer):
         >>> model.add(Reshape((-1, 2, 2)))  # (None, 3, 2, 2)
     """
 
+    input_spec = InputSpec()  # one tensor
+
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.target_shape = whole_numbers(target_shape, "target_shape", self)
@@ -122,7 +124,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = whole_numbers(dims, "dims", self)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ShapeError(
                 f"Invalid permutation `dims` for Permute layer {self.name}: {self.dims}. It must contain each of "

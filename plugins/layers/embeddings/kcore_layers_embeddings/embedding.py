@@ -6,7 +6,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore import constraints, initializers, regularizers
-from kcore.engine import Layer
+from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
 from kcore.shapes import positive_int
 
@@ -31,6 +31,8 @@ class Embedding(Layer):
     References:
         Gal and Ghahramani, A Theoretically Grounded Application of Dropout in Recurrent Neural Networks (2016).
     """
+
+    input_spec = InputSpec()  # one tensor
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from kcore import backend as K
-from kcore.engine import Layer
+from kcore.engine import InputSpec, Layer
 from kcore.shapes import check_noise_shape, real_number
 
 
@@ -42,6 +42,8 @@ class GaussianNoise(_Noise):
         stddev: float >= 0, the standard deviation of the noise.
     """
 
+    input_spec = InputSpec()  # one tensor
+
     def __init__(self, stddev: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stddev = real_number(stddev, "stddev", self, 0)
@@ -66,6 +68,8 @@ class GaussianDropout(_Noise):
     References:
         Srivastava et al., Dropout: A Simple Way to Prevent Neural Networks from Overfitting (2014).
     """
+
+    input_spec = InputSpec()  # one tensor
 
     def __init__(self, rate: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -103,6 +107,8 @@ class AlphaDropout(_Noise):
     References:
         Klambauer et al., Self-Normalizing Neural Networks (2017).
     """
+
+    input_spec = InputSpec()  # one tensor
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

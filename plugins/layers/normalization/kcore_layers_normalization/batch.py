@@ -30,6 +30,8 @@ class BatchNormalization(Layer):
         Ioffe and Szegedy, Batch Normalization: Accelerating Deep Network Training (2015).
     """
 
+    input_spec = InputSpec()  # one tensor
+
     def __init__(
         self,
         axis: int = -1,

@@ -209,6 +209,8 @@ class RNN(Layer):
                     f"layer {self.name}: give states and constants by keyword, or in the list, not both"
                 )
             inputs = list(inputs)
+            if not inputs:
+                raise ArgumentError(f"layer {self.name} was called on no tensors")
             if self._num_constants:
                 constants = inputs[-self._num_constants :]
                 inputs = inputs[: -self._num_constants]

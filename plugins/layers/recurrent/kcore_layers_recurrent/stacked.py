@@ -8,6 +8,7 @@ from kcore import backend as K
 from kcore.engine import Layer
 from kcore.errors import ArgumentError, ShapeError
 from kcore.layers import deserialize
+from kcore.shapes import listed
 from kcore_layers_recurrent.support import accepts, as_list
 
 
@@ -21,11 +22,12 @@ class StackedRNNCells(Layer):
     """
 
     def __init__(self, cells: Any, **kwargs: Any) -> None:
+        cells = listed(cells, "cells", "cells", "StackedRNNCells")
         for cell in cells:
             for needed in ("call", "state_size"):
                 if not hasattr(cell, needed):
                     raise ArgumentError(f"every stacked cell must have `{needed}`, and {cell!r} has not")
-        self.cells = list(cells)
+        self.cells = cells
         super().__init__(**kwargs)
 
     @property

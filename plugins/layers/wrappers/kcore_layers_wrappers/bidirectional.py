@@ -8,6 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.engine import InputSpec, Wrapper
 from kcore.errors import ArgumentError, ShapeError
+from kcore.shapes import listed
 
 MERGE_MODES = ("sum", "mul", "concat", "ave", None)
 
@@ -25,7 +26,7 @@ class Bidirectional(Wrapper):
     """
 
     def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None, **kwargs: Any) -> None:
-        if merge_mode not in MERGE_MODES:
+        if not isinstance(merge_mode, (str, type(None))) or merge_mode not in MERGE_MODES:
             raise ArgumentError(
                 f"Invalid merge mode {merge_mode!r}: merge_mode of Bidirectional should be one of 'sum', 'mul', "
                 "'concat', 'ave' and None"
@@ -36,6 +37,7 @@ class Bidirectional(Wrapper):
         self.backward_layer = _copy(layer, "backward_" + layer.name, not layer.go_backwards)
         self.merge_mode = merge_mode
         if weights is not None:
+            weights = listed(weights, "weights", "arrays", "Bidirectional")
             half = len(weights) // 2
             self.forward_layer._initial_weights = weights[:half]
             self.backward_layer._initial_weights = weights[half:]
@@ -180,6 +182,7 @@ class Bidirectional(Wrapper):
 
     def set_weights(self, weights: Any) -> None:
         """Set the values of the weights, in the order of `get_weights`."""
+        weights = listed(weights, "weights", "arrays", self)
         half = len(weights) // 2
         self.forward_layer.set_weights(weights[:half])
         self.backward_layer.set_weights(weights[half:])
