@@ -255,12 +255,16 @@ class Identity(Initializer):
 
 
 def lecun_uniform(seed: int | None = None) -> VarianceScaling:
-    """Uniform from `-limit` to `limit = sqrt(3 / fan_in)`. Y. LeCun et al., *Efficient BackProp*, 1998."""
+    """Uniform from `-limit` to `limit = sqrt(3 / fan_in)`. Y. LeCun et al., *Efficient BackProp*, 1998.
+
+    Args:
+        seed: int; by default drawn from NumPy's global generator.
+    """
     return VarianceScaling(scale=1.0, mode="fan_in", distribution="uniform", seed=seed)
 
 
 def lecun_normal(seed: int | None = None) -> VarianceScaling:
-    """Truncated normal of standard deviation `sqrt(1 / fan_in)`, for SELU networks.
+    """Truncated normal of standard deviation `sqrt(1 / fan_in)`, for SELU networks; `seed` as in `lecun_uniform`.
 
     Y. LeCun et al., *Efficient BackProp*, 1998; G. Klambauer et al., *Self-Normalizing Neural Networks*,
     2017.
@@ -269,22 +273,34 @@ def lecun_normal(seed: int | None = None) -> VarianceScaling:
 
 
 def glorot_uniform(seed: int | None = None) -> VarianceScaling:
-    """Uniform from `-limit` to `limit = sqrt(6 / (fan_in + fan_out))`. X. Glorot and Y. Bengio, 2010."""
+    """Uniform from `-limit` to `limit = sqrt(6 / (fan_in + fan_out))`; `seed` as in `lecun_uniform`.
+
+    X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, 2010.
+    """
     return VarianceScaling(scale=1.0, mode="fan_avg", distribution="uniform", seed=seed)
 
 
 def glorot_normal(seed: int | None = None) -> VarianceScaling:
-    """Truncated normal of stddev `sqrt(2 / (fan_in + fan_out))`. X. Glorot and Y. Bengio, 2010."""
+    """Truncated normal of standard deviation `sqrt(2 / (fan_in + fan_out))`; `seed` as in `lecun_uniform`.
+
+    X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural networks*, 2010.
+    """
     return VarianceScaling(scale=1.0, mode="fan_avg", distribution="normal", seed=seed)
 
 
 def he_uniform(seed: int | None = None) -> VarianceScaling:
-    """Uniform from `-limit` to `limit = sqrt(6 / fan_in)`. K. He et al., arXiv:1502.01852, 2015."""
+    """Uniform from `-limit` to `limit = sqrt(6 / fan_in)`; `seed` as in `lecun_uniform`.
+
+    K. He et al., *Delving deep into rectifiers*, arXiv:1502.01852, 2015.
+    """
     return VarianceScaling(scale=2.0, mode="fan_in", distribution="uniform", seed=seed)
 
 
 def he_normal(seed: int | None = None) -> VarianceScaling:
-    """Truncated normal of standard deviation `sqrt(2 / fan_in)`. K. He et al., arXiv:1502.01852, 2015."""
+    """Truncated normal of standard deviation `sqrt(2 / fan_in)`; `seed` as in `lecun_uniform`.
+
+    K. He et al., *Delving deep into rectifiers*, arXiv:1502.01852, 2015.
+    """
     return VarianceScaling(scale=2.0, mode="fan_in", distribution="normal", seed=seed)
 
 

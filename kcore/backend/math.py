@@ -161,79 +161,86 @@ def less_equal(x: Any, y: Any) -> Tensor:
 
 
 # -- reductions -------------------------------------------------------------------------------------------
-# In all of them `axis` is an int, a sequence of ints, or None for all axes; with `keepdims` the reduced axes
-# stay, with length 1.
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The sum of elements along `axis`."""
+    """The sum of elements along `axis`.
+
+    Args:
+        x: a tensor.
+        axis: an int, a sequence of ints, or None for all axes; negative ones count from the last.
+        keepdims: whether the axes that are summed over stay, with length 1.
+
+    Raises:
+        ShapeError: `x` has no such axis.
+    """
     no_python_bool("sum", x)
     return O.reduce_sum(x, axis, keepdims)
 
 
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The mean of elements along `axis`; of bool elements, their share, in `floatx`."""
+    """The mean of elements along `axis` (arguments as of `sum`); of bool elements, their share, in `floatx`."""
     no_python_bool("mean", x)
     return O.reduce_mean(x, axis, keepdims)
 
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The product of elements along `axis`."""
+    """The product of elements along `axis` (arguments as of `sum`)."""
     return O.reduce_prod(x, axis, keepdims)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The largest element along `axis`."""
+    """The largest element along `axis` (arguments as of `sum`); of none, the least value of the dtype."""
     return O.reduce_max(x, axis, keepdims)
 
 
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The smallest element along `axis`."""
+    """The smallest element along `axis` (arguments as of `sum`); of none, the greatest value of the dtype."""
     return O.reduce_min(x, axis, keepdims)
 
 
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The variance of elements along `axis` (divided by their number)."""
+    """The variance of elements along `axis`, divided by their number (arguments as of `sum`)."""
     return O.variance(x, axis, keepdims)
 
 
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The standard deviation of elements along `axis` (divided by their number)."""
+    """The standard deviation of elements along `axis`, divided by their number (arguments as of `sum`)."""
     return O.sqrt(O.variance(x, axis, keepdims))
 
 
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Whether any element along `axis` is not 0; bool."""
+    """Whether any element along `axis` is not 0 (arguments as of `sum`); bool."""
     return O.reduce_any(x, axis, keepdims)
 
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """Whether no element along `axis` is 0; bool."""
+    """Whether no element along `axis` is 0 (arguments as of `sum`); bool."""
     return O.reduce_all(x, axis, keepdims)
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """``log(sum(exp(x)))`` along `axis`, without overflow or underflow."""
+    """``log(sum(exp(x)))`` along `axis`, without overflow or underflow (arguments as of `sum`)."""
     return O.logsumexp(x, axis, keepdims)
 
 
 def argmax(x: Any, axis: int = -1) -> Tensor:
-    """The position of the largest element along `axis`; int64."""
+    """The position of the largest element along `axis`, an int, which goes; int64. Of equal ones the first."""
     return O.argmax(x, axis)
 
 
 def argmin(x: Any, axis: int = -1) -> Tensor:
-    """The position of the smallest element along `axis`; int64."""
+    """The position of the smallest element along `axis`, an int, which goes; int64. Of equal ones the first."""
     return O.argmin(x, axis)
 
 
 def cumsum(x: Any, axis: int = 0) -> Tensor:
-    """The running sum along `axis`."""
+    """The running sum along `axis`, an int; the shape stays."""
     return O.cumsum(x, axis)
 
 
 def cumprod(x: Any, axis: int = 0) -> Tensor:
-    """The running product along `axis`."""
+    """The running product along `axis`, an int; the shape stays."""
     return O.cumprod(x, axis)
 
 

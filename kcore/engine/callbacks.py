@@ -53,9 +53,11 @@ class Callback:
         self.params: dict[str, Any] = {}
 
     def set_params(self, params: dict[str, Any]) -> None:
+        """Called once, before the training: what is in `params` (see the attributes)."""
         self.params = params
 
     def set_model(self, model: Any) -> None:
+        """Called once, before the training, with the model that is trained."""
         self.model = model
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -95,7 +97,7 @@ def as_callbacks(callbacks: Any) -> list[Any]:
 
 
 class CallbackList:
-    """Several callbacks as one.
+    """Several callbacks as one: each hook calls that of every callback which defines it, in order.
 
     Args:
         callbacks: the callbacks, called in this order.
@@ -110,14 +112,17 @@ class CallbackList:
         self._collect()
 
     def append(self, callback: Callback) -> None:
+        """One more, called after the others."""
         self.callbacks += as_callbacks([callback])
         self._collect()
 
     def set_params(self, params: dict[str, Any]) -> None:
+        """Tell all of them the parameters of the training."""
         for callback in self.callbacks:
             callback.set_params(params)
 
     def set_model(self, model: Any) -> None:
+        """Tell all of them which model is trained."""
         for callback in self.callbacks:
             callback.set_model(model)
 
