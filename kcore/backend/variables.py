@@ -12,7 +12,7 @@ from kcore import config, dtypes
 from kcore import ops as O
 from kcore.backend import state
 from kcore.errors import ArgumentError, DTypeError, ShapeError
-from kcore.graph import Tensor, encode_shape, shape_of
+from kcore.graph import Tensor, encode_shape, may_equal, shape_of
 from kcore.graph import constant as make_constant
 from kcore.graph import placeholder as make_placeholder
 from kcore.ops.common import no_python_bool, number
@@ -401,7 +401,7 @@ def _stepwise(function: str, x: Variable, step: Callable[[Tensor], Tensor]) -> U
 
 def _new_value(x: Variable, value: Any) -> Tensor:
     new = O.cast(value if isinstance(value, Tensor) else make_constant(value, dtype=x.dtype), x.dtype)
-    if len(new.shape) != len(x.shape) or any(n is not None and n != d for n, d in zip(new.shape, x.shape, strict=True)):
+    if not may_equal(new.shape, x.shape):
         raise ShapeError(
             f"variable {x.name!r} of shape {x.shape} cannot be updated to {new.spec}", shapes=(x.shape, new.shape)
         )

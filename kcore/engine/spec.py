@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kcore.engine.structure import to_list
 from kcore.errors import DTypeError, ShapeError
-from kcore.graph import Tensor
+from kcore.graph import Tensor, may_equal
 
 if TYPE_CHECKING:
     from kcore.engine.layer import Layer
@@ -65,10 +65,8 @@ class InputSpec:
                 return f"expected an axis {axis}, found ndim={rank}"
             if size is not None and shape[axis] not in (size, None):
                 return f"expected axis {axis} of input shape to have value {size} but got shape {shape}"
-        if self.shape is not None:
-            pairs = zip(self.shape, shape, strict=True)
-            if any(want is not None and have is not None and want != have for want, have in pairs):
-                return f"expected shape={self.shape}, found shape={shape}"
+        if self.shape is not None and not may_equal(self.shape, shape):
+            return f"expected shape={self.shape}, found shape={shape}"
         return None
 
 

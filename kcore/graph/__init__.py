@@ -4,7 +4,7 @@ from kcore.graph.constant import constant, constant_value, placeholder
 from kcore.graph.dims import decode_shape, dim_of, dims_of, encode_shape, shape_of
 from kcore.graph.node import Node, apply
 from kcore.graph.op import Op, all_ops, get_op, register
-from kcore.graph.spec import Shape, Spec
+from kcore.graph.spec import Shape, Spec, may_equal
 from kcore.graph.static import static_int, static_value
 from kcore.graph.tensor import Tensor
 from kcore.graph.walk import depends_on, nodes_of
@@ -27,6 +27,7 @@ __all__ = [
     "dims_of",
     "encode_shape",
     "get_op",
+    "may_equal",
     "nodes_of",
     "placeholder",
     "register",

@@ -42,3 +42,8 @@ class Spec(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.dtype}({', '.join('?' if d is None else str(d) for d in self.shape)})"
+
+
+def may_equal(a: Shape, b: Shape) -> bool:
+    """Whether two shapes may turn out to be the same: of one rank, and equal wherever both dimensions are known."""
+    return len(a) == len(b) and all(p is None or q is None or p == q for p, q in zip(a, b, strict=True))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kcore.errors import ShapeError
-from kcore.graph import Node, Op, Spec, Tensor, apply, dim_of, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, dim_of, may_equal, register
 from kcore.ops.common import as_tensor, broadcast_shapes, normalize_axes, require_float
 from kcore.ops.creation import full
 from kcore.ops.elementwise import rsqrt, square
@@ -35,9 +35,7 @@ class BatchNorm(Op):
         require_float(self.name, x)
         statistics = Spec(reduced_shape(x, axes, False), x.dtype)
         for weight in (gamma, beta):
-            if weight.ndim != statistics.ndim or any(
-                a is not None and b is not None and a != b for a, b in zip(weight.shape, statistics.shape, strict=True)
-            ):
+            if not may_equal(weight.shape, statistics.shape):
                 raise ShapeError(
                     f"batch_norm over axes {axes} of {x} needs weights of shape {statistics.shape}, got {weight}",
                     shapes=(x.shape, weight.shape),

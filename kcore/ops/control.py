@@ -8,7 +8,7 @@ from typing import Any
 
 from kcore.dtypes import is_float, promote
 from kcore.errors import ShapeError
-from kcore.graph import Node, Op, Spec, Tensor, apply, constant_value, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, constant_value, may_equal, register
 from kcore.ops.common import broadcast_shapes
 from kcore.ops.creation import full_like
 
@@ -105,7 +105,7 @@ class Select(Op):
 
 def _common_shape(a: Spec, b: Spec) -> tuple[int | None, ...]:
     """The shape of either branch: where both know a dimension and differ, they must broadcast."""
-    if a.ndim == b.ndim and all(p is None or q is None or p == q for p, q in zip(a.shape, b.shape, strict=True)):
+    if may_equal(a.shape, b.shape):
         return tuple(p if q is None else q for p, q in zip(a.shape, b.shape, strict=True))
     return broadcast_shapes("select", a, b)
 

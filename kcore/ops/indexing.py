@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore import config, dtypes
 from kcore.errors import ShapeError
-from kcore.graph import Node, Op, Spec, Tensor, apply, decode_shape, dims_of, encode_shape, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, decode_shape, dims_of, encode_shape, may_equal, register
 from kcore.graph.index import indexed_shape, require_inside, to_numpy_index
 from kcore.ops.common import as_tensor, refill, require_integer
 
@@ -163,10 +163,7 @@ class Pick(Op):
     def infer(self, x: Spec, indices: Spec) -> Spec:  # type: ignore[override]
         require_integer(self.name, indices)
         lead = x.shape[:-1]
-        fits = len(lead) == indices.ndim and all(
-            a is None or b is None or a == b for a, b in zip(lead, indices.shape, strict=True)
-        )
-        if not fits:
+        if not may_equal(lead, indices.shape):
             raise ShapeError(
                 f"pick: indices {indices} must have the shape of {x} without its last axis",
                 shapes=(x.shape, indices.shape),

@@ -37,7 +37,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from kcore.errors import DTypeError, GraphError, ShapeError
-from kcore.graph import Node, Op, Spec, Tensor, apply, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, may_equal, register
 from kcore.ops import recurrent_portable
 
 ACTIVATIONS = ("linear", "tanh", "sigmoid", "hard_sigmoid", "relu", "softsign", "softplus", "elu")
@@ -355,7 +355,7 @@ def _check_operands(op: str, named: dict[str, Spec], attrs: Attrs, gates: int) -
         "recurrent_dropout": (masks[1], batch, units),
     }
     for name, spec in named.items():
-        if name in expected and not _fits(spec.shape, expected[name]):
+        if name in expected and not may_equal(spec.shape, expected[name]):
             raise ShapeError(
                 f"{op}: {name} has shape {spec.shape}, expected {expected[name]} beside x {named['x'].shape} "
                 f"and recurrent {named['recurrent'].shape}",
@@ -365,9 +365,3 @@ def _check_operands(op: str, named: dict[str, Spec], attrs: Attrs, gates: int) -
     if "mask" in named and batch is None:
         batch = named["mask"].shape[0]
     return batch, steps, units
-
-
-def _fits(shape: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
-    return len(shape) == len(expected) and all(
-        a == b or a is None or b is None for a, b in zip(shape, expected, strict=True)
-    )

@@ -15,7 +15,7 @@ from typing import Any
 from kcore.dtypes import is_float
 from kcore.errors import ShapeError
 from kcore.grad import vector_jacobian
-from kcore.graph import Node, Op, Spec, Tensor, apply, depends_on, nodes_of, placeholder, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, depends_on, may_equal, nodes_of, placeholder, register
 from kcore.graph.substitute import substitute
 from kcore.ops.common import as_tensor
 from kcore.ops.creation import full_like
@@ -76,7 +76,7 @@ class Scan(Op):
             raise ShapeError(f"the sequences of a loop differ in length: {', '.join(map(str, sequences))}")
         steps = known.pop() if known else None
         for k, (initial, new) in enumerate(zip(carries, body.outputs, strict=False)):
-            if not _compatible(initial, new.spec):
+            if initial.dtype != new.dtype or not may_equal(initial.shape, new.shape):
                 raise ShapeError(
                     f"state {k} of a loop starts as {initial} and becomes {new.spec}; its shape and dtype must stay"
                 )
@@ -88,12 +88,6 @@ class Scan(Op):
 
     def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         return _bind(ctx, outs, ins, attrs["body"], attrs["reverse"])
-
-
-def _compatible(a: Spec, b: Spec) -> bool:
-    if a.dtype != b.dtype or a.ndim != b.ndim:
-        return False
-    return all(p is None or q is None or p == q for p, q in zip(a.shape, b.shape, strict=True))
 
 
 # -- building -----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kcore.errors import DTypeError, ShapeError
-from kcore.graph import Shape, Spec, Tensor, dims_of, encode_shape
+from kcore.graph import Shape, Spec, Tensor, dims_of, encode_shape, may_equal
 from kcore.ops.common import require_float
 from kcore.shapes import Pair, explicit_padding, window_output_length
 
@@ -60,7 +60,7 @@ def output_lengths(
 def require_lengths(op: str, g: Spec, expected: Shape, x: Any) -> None:
     """Refuse a gradient (or the input of a transposed convolution) whose spatial shape is not `expected`."""
     given = g.shape[1:-1]
-    if any(a is not None and b is not None and a != b for a, b in zip(given, expected, strict=True)):
+    if not may_equal(given, expected):
         raise ShapeError(
             f"{op}: {g} has the spatial shape {given}, but windows over {x} have {expected} positions",
             shapes=(g.shape, expected),
