@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from kcore.compile.fuse import MAX_OPEN, MIN_ELEMENTS, schedule
 from kcore.compile.memory import ROOT_KINDS, MemoryPlan
 from kcore.compile.placement import is_placed, place_of, placed
@@ -16,8 +18,9 @@ def compile_plan(
     most_open: int = MAX_OPEN,
     longest_row: int = 0,
     several_devices: bool = False,
+    heads: Collection[str] = (),
 ) -> Plan:
-    """The plan of a graph whose shapes are all known; the numbers are those of `schedule`.
+    """The plan of a graph whose shapes are all known; the numbers and `heads` are those of `schedule`.
 
     Nodes go to the devices in whose scopes they were made if there are `several_devices`.
     """
@@ -25,7 +28,7 @@ def compile_plan(
     if several_devices and is_placed(graph):
         graph, where = placed(graph), place_of
     kept = [*graph.outputs, *(value for _, value in graph.updates)]
-    instructions = schedule(graph.nodes(), kept, ROOT_KINDS, fuse_from, most_open, longest_row, where)
+    instructions = schedule(graph.nodes(), kept, ROOT_KINDS, fuse_from, most_open, longest_row, where, heads)
     memory = MemoryPlan(instructions, graph.outputs, graph.updates, where)
     updated = {variable.key for variable, _ in graph.updates}
     copies = []

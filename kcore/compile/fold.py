@@ -1,4 +1,4 @@
-"""Rewrites of what follows a convolution, before operations are grouped: fewer passes over large results.
+"""Rewrites around convolutions, before operations are grouped: fewer passes over large results.
 
 Scales go into the kernel. Batch normalization in the test phase multiplies each channel by a number and adds another
 one: ``(conv(x, w) + b) * s + t`` is ``conv(x, w * s) + (b * s + t)``, a pass over the kernel instead of two over the
@@ -8,6 +8,9 @@ smaller of both.
 Maxima come first. Biases and activations that never decrease leave the order of elements as it is: ``max(relu(x + b))``
 is ``relu(max(x) + b)``, to the bit, with a quarter of the elements or fewer. Where a gradient is computed it reads the
 larger ones, and they are left as they are.
+
+Zeros around images are padding of the convolution that reads them (which operations see to themselves, when they are
+simplified), and what is inside of them is all that their gradient's convolution needs to compute.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from collections import Counter
 from kcore.compile.specialize import Graph
 from kcore.graph import Node, Tensor, apply
 from kcore.graph.node import make_node
+from kcore.ops.conv import inside_zeros
 from kcore.origin import inherit
 
 Memo = dict[tuple[Node, int], Tensor]
@@ -124,4 +128,19 @@ def _scaled(convolution: Node, scale: Tensor) -> Tensor:
     return apply(convolution.op.name, x, kernel * apply("reshape", scale, shape=shape), **convolution.attrs)
 
 
-_RULES = {"multiply": _folded, "add": _one_bias, "max_pool": _maximum_first, "max": _maximum_first}
+def _inside_zeros(node: Node, readers: Counter[tuple[Node, int]], memo: Memo) -> Tensor | None:
+    """What a slice becomes that takes the gradient of images from the gradient of the same with zeros around them."""
+    source = memo.get(node.inputs[0].key, node.inputs[0])
+    if source.node.op.name not in ("conv_input_grad", "depthwise_conv_input_grad") or readers[source.key] != 1:
+        return None
+    with inherit(node.origin):
+        return inside_zeros(source.node, node.attrs["items"])
+
+
+_RULES = {
+    "multiply": _folded,
+    "add": _one_bias,
+    "max_pool": _maximum_first,
+    "max": _maximum_first,
+    "slice": _inside_zeros,
+}

@@ -3,12 +3,13 @@
 Neighbouring elementwise operations on large tensors of one shape become one instruction, which a device computes
 piece by piece: on a CPU in pieces that stay in the cache, spread over threads; on a GPU as one kernel. Values that
 only the group reads never reach main memory. On small tensors a group would gain nothing, and none is made. On devices
-that ask for it, reductions of rows join in (`kcore.compile.rows`).
+that ask for it, reductions of rows join in (`kcore.compile.rows`), or an operation of another kind is the head of a
+group: a convolution, with the bias and the activation that follow it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from kcore.compile import rows
 from kcore.compile.plan import Instruction, Key
@@ -25,6 +26,7 @@ class _Group:
         self.shape = shape  # of its elements
         self.on = on  # the number of its device
         self.nodes: list[Node] = []
+        self.head: Node | None = None
 
 
 def schedule(
@@ -35,6 +37,7 @@ def schedule(
     most_open: int = MAX_OPEN,
     longest_row: int = 0,
     place_of: Callable[[Node], int | None] = lambda node: None,
+    heads: Collection[str] = (),
 ) -> list[Instruction]:
     """The instructions that compute `nodes`, in order.
 
@@ -46,10 +49,11 @@ def schedule(
         most_open: how many groups may grow side by side.
         longest_row: columns up to which operations on rows join groups; 0 for none.
         place_of: gives the number of the device on which a node runs.
+        heads: names of operations that may be heads of groups.
     """
     skipped = set(skip)
     wanted = [node for node in nodes if node.op.name not in skipped]
-    return _Schedule(nodes, outputs, fuse_from, most_open, longest_row, place_of).run(wanted)
+    return _Schedule(nodes, outputs, fuse_from, most_open, longest_row, place_of, heads).run(wanted)
 
 
 class _Schedule:
@@ -61,8 +65,9 @@ class _Schedule:
         most_open: int,
         longest_row: int,
         place_of: Callable[[Node], int | None],
+        heads: Collection[str],
     ):
-        self.place_of = place_of
+        self.place_of, self.heads = place_of, heads
         self.fuse_from, self.most_open, self.longest_row = fuse_from, most_open, longest_row
         self.position = {node: i for i, node in enumerate(nodes)}
         self.readers: dict[Key, list[Node]] = {}
@@ -123,7 +128,7 @@ class _Schedule:
         """The shape of the elements of a group that `node` may begin; None if it is computed by itself."""
         if len(node.specs) != 1:
             return None
-        if node.op.elementwise:
+        if node.op.elementwise or node.op.name in self.heads:
             return node.specs[0].shape if node.specs[0].size >= self.fuse_from else None
         return rows.elements_of(node, self.longest_row) if self.longest_row else None
 
@@ -145,6 +150,8 @@ class _Schedule:
                 return
         homes = [] if shape is None else [group for group in sources if self._joins(group, node)]
         homes = [group for group in homes if group.shape == homes[0].shape]
+        for group in [group for group in homes if group.head is not None][:-1]:  # a group has one head
+            homes.remove(group)
         for group in sources:
             if group not in homes:
                 self._close(group)
@@ -155,8 +162,11 @@ class _Schedule:
         for group in homes[1:]:  # no open group waits for another, so two of them can become one
             self.open.remove(group)
             home.nodes += group.nodes
+            home.head = home.head or group.head
             self.group_of.update(dict.fromkeys(group.nodes, home))
         home.nodes.append(node)
+        if node.op.name in self.heads:
+            home.head = node
         self.group_of[node] = home
 
     def _new_group(self, shape: Shape, on: int | None) -> _Group:
@@ -190,4 +200,4 @@ class _Schedule:
             key for key in keys
             if len(key[0].specs) > 1 or key in self.kept or any(r not in own for r in self.readers.get(key, ()))
         )  # fmt: skip
-        return Instruction(tuple(nodes), outs, fused=True, shape=group.shape, on=group.on)
+        return Instruction(tuple(nodes), outs, fused=True, shape=group.shape, on=group.on, head=group.head)

@@ -248,8 +248,11 @@ def overwritable(instruction: Instruction, result: Key, operand: Key, root_of: o
     """Whether `instruction` may write `result` into the memory of `operand`, which nobody reads later.
 
     Within a group, the steps up to the one that makes `result` may read the operand, the steps after it may not;
-    the step itself may if its operation allows it. No other operand may show the same memory in another way.
+    the step itself may if its operation allows it. No other operand may show the same memory in another way. In a group
+    with a head no operand is overwritten: parts of the results are there before all of the head is computed.
     """
+    if instruction.head is not None:
+        return False
     find = root_of  # a callable
     target = find(operand)  # type: ignore[operator]
     made = next(i for i, n in enumerate(instruction.nodes) if n is result[0])

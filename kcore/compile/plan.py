@@ -23,6 +23,8 @@ class Instruction:
         fused: whether this is a group for piecewise execution: of elementwise nodes of one shape, and on devices that
             ask for it of reductions of their rows (`kcore.compile.rows`).
         shape: of a group: the shape of its elementwise values.
+        head: of a group: the node, not elementwise, whose result the others start from; the device may let them go over
+            each part of it as soon as it is there.
         on: the number of the device that computes it; None for the one that runs the plan.
     """
 
@@ -31,6 +33,7 @@ class Instruction:
     fused: bool = False
     shape: Shape = ()
     on: int | None = None
+    head: Node | None = None
 
     @property
     def name(self) -> str:

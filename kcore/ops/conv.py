@@ -22,6 +22,7 @@ from kcore.graph import Node, Op, Spec, Tensor, apply, decode_shape, register
 from kcore.ops.window import (
     Ints,
     Padding,
+    cropped,
     inside,
     output_lengths,
     pad,
@@ -30,6 +31,7 @@ from kcore.ops.window import (
     require_rank,
     spatial_dims,
     tap_view,
+    without_padding,
 )
 from kcore.shapes import explicit_padding
 
@@ -86,6 +88,9 @@ class Conv(Op):
         out[...] = 0
         for tap in taps:
             out += xp.matmul(views(padded, tap), w[tap])
+
+    def simplify(self, node: Node) -> Tensor | None:
+        return without_zeros(node, node.inputs[1].spec.sizes[:-2])
 
     def cost(self, ins: Sequence[Spec], outs: Sequence[Spec], attrs: dict[str, Any]) -> int:
         return 2 * outs[0].size * math.prod(ins[1].shape[:-1])  # type: ignore[arg-type]
@@ -160,6 +165,9 @@ class ConvKernelGrad(Op):
         for tap in taps:
             out[tap] = xp.matmul(views(padded, tap).reshape(-1, x.shape[-1]).T, right)
 
+    def simplify(self, node: Node) -> Tensor | None:
+        return without_zeros(node, node.attrs["kernel_size"])
+
     def cost(self, ins: Sequence[Spec], outs: Sequence[Spec], attrs: dict[str, Any]) -> int:
         return 2 * ins[1].size * math.prod(outs[0].shape[:-1])  # type: ignore[arg-type]
 
@@ -178,6 +186,20 @@ def input_grad(g: Tensor, w: Tensor, x: Tensor, attrs: dict[str, Any], prefix: s
 def kernel_grad(x: Tensor, g: Tensor, w: Tensor, attrs: dict[str, Any], prefix: str = "") -> Tensor:
     """The gradient for the kernel `w` of a convolution of `x` whose result has the gradient `g`."""
     return apply(prefix + "conv_kernel_grad", x, g, kernel_size=w.shape[:-2], **attrs)
+
+
+def without_zeros(node: Node, size: Ints) -> Tensor | None:
+    """A convolution, or the gradient for its kernel, of `size`, without the operation that added zeros before it."""
+    found = without_padding(node.inputs[0], size, node.attrs)
+    return None if found is None else apply(node.op.name, found[0], *node.inputs[1:], **found[1])
+
+
+def inside_zeros(gradient: Node, items: Sequence[tuple[Any, ...]]) -> Tensor | None:
+    """What `slice` of the gradient for a convolution's input becomes where it takes what is inside of added zeros."""
+    g, w = gradient.inputs
+    attrs = window_attrs(gradient.attrs)
+    found = cropped(gradient.attrs["spatial"], items, w.spec.sizes[:-2], attrs)
+    return None if found is None else apply(gradient.op.name, g, w, spatial=found[0], **found[1])
 
 
 def _taps(xp: Any, x: Any, size: Ints, positions: Ints, attrs: dict[str, Any]) -> tuple[Any, Any, Any]:

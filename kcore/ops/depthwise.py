@@ -15,7 +15,7 @@ from typing import Any
 
 from kcore.errors import ShapeError
 from kcore.graph import Node, Op, Spec, Tensor, apply, decode_shape, register
-from kcore.ops.conv import input_grad, kernel_grad, kernel_size, require_channels, window_attrs
+from kcore.ops.conv import input_grad, kernel_grad, kernel_size, require_channels, window_attrs, without_zeros
 from kcore.ops.window import (
     Ints,
     Padding,
@@ -57,6 +57,9 @@ class DepthwiseConv(Op):
         for tap in itertools.product(*map(range, w.shape[:-2])):
             view = tap_view(padded, tap, out.shape[1:-1], attrs["strides"], attrs["dilation"])
             split += view[..., None] * w[tap]
+
+    def simplify(self, node: Node) -> Tensor | None:
+        return without_zeros(node, node.inputs[1].spec.sizes[:-2])
 
     def cost(self, ins: Sequence[Spec], outs: Sequence[Spec], attrs: dict[str, Any]) -> int:
         return 2 * outs[0].size * math.prod(ins[1].shape[:-2])  # type: ignore[arg-type]
@@ -145,6 +148,9 @@ class DepthwiseConvKernelGrad(Op):
         for tap in itertools.product(*map(range, kernel_size)):
             view = tap_view(padded, tap, g.shape[1:-1], attrs["strides"], attrs["dilation"])
             out[tap] = (view[..., None] * split).sum(positions)
+
+    def simplify(self, node: Node) -> Tensor | None:
+        return without_zeros(node, node.attrs["kernel_size"])
 
     def cost(self, ins: Sequence[Spec], outs: Sequence[Spec], attrs: dict[str, Any]) -> int:
         return 2 * ins[1].size * math.prod(outs[0].shape[:-2])  # type: ignore[arg-type]

@@ -90,6 +90,38 @@ def spatial_dims(x: Tensor) -> tuple[Ints, tuple[Tensor, ...]]:
     return encode_shape(dims_of(x)[1:-1])
 
 
+def without_padding(x: Tensor, size: Ints, attrs: dict[str, Any]) -> tuple[Tensor, dict[str, Any]] | None:
+    """Where zeros were added around the images `x` before windows go over them: the images without them, and the
+    attributes of the windows with that much more padding. None where they were not."""
+    if x.node.op.name != "pad" or x.node.attrs["value"] != 0:
+        return None
+    (images,), (batch, *around, channels) = x.node.inputs, x.node.attrs["padding"]
+    if any((*batch, *channels)):
+        return None
+    return images, attrs | {"padding": _sum_of_pairs(around, attrs, x.shape[1:-1], size)}
+
+
+def cropped(
+    spatial: Ints, items: Sequence[tuple[Any, ...]], size: Ints, attrs: dict[str, Any]
+) -> tuple[Ints, dict[str, Any]] | None:
+    """The same for the gradient of images of the shape `spatial`, of which a slice takes only what is inside the
+    padding: the shape of that, and the attributes. None where the slice takes something else."""
+    if len(items) != len(spatial) + 2 or any(i[0] != "slice" or i[3] not in (None, 1) for i in items):
+        return None
+    spans = [slice(*i[1:3]).indices(n)[:2] for i, n in zip(items[1:-1], spatial, strict=True)]
+    if any(i[1:3] != (None, None) for i in (items[0], items[-1])) or any(stop <= start for start, stop in spans):
+        return None
+    around = [(start, n - stop) for (start, stop), n in zip(spans, spatial, strict=True)]
+    lengths = tuple(stop - start for start, stop in spans)
+    return lengths, attrs | {"padding": _sum_of_pairs(around, attrs, spatial, size)}
+
+
+def _sum_of_pairs(around: Iterable[Pair], attrs: dict[str, Any], spatial: Shape, size: Ints) -> tuple[Pair, ...]:
+    own = explicit_padding(attrs["padding"], spatial, size, attrs["strides"], attrs["dilation"])
+    assert not isinstance(own, str), "the shape is known when nodes are simplified"
+    return tuple((a + c, b + d) for (a, b), (c, d) in zip(around, own, strict=True))
+
+
 # -- portable kernels -------------------------------------------------------------------------------------
 
 

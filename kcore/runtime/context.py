@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kcore.dtypes import ITEMSIZE
-from kcore.graph import Op
+from kcore.graph import Node, Op
 from kcore.ops.random import RandomStream
 from kcore.plugins import hooks
 from kcore.runtime.device import Device
 
 Kernel = Callable[..., Callable[[], Any]]  # bind(ctx, outs, ins, attrs) -> the call to repeat
+
+# finish(worker, lo, hi): the calls that follow when the positions (rows of channels) [lo, hi) of a result are there.
+Finish = Callable[[int, int, int], Sequence[Callable[[], Any]]]
 
 
 class BindContext:
@@ -26,6 +29,7 @@ class BindContext:
     def __init__(self, device: Device):
         self.device = device
         self.xp = device.xp
+        self._finish: Finish | None = None
         self._pool = device.empty((0,), "uint8")
         self._used = 0
         self._private: dict[Any, Any] = {}
@@ -63,6 +67,19 @@ class BindContext:
         if own is not None:
             return own(self, outs, ins, attrs)
         return op.bind(self, outs, ins, attrs)
+
+    def bind_head(self, head: Node, out: Any, ins: Sequence[Any], finish: Finish) -> tuple[Callable[[], Any], bool]:
+        """The call that computes the head of a group, and whether its kernel has taken `finish`."""
+        self._finish = finish
+        call = self.bind_op(head.op, [out], ins, head.attrs)
+        taken, self._finish = self._finish is None, None
+        return call, taken
+
+    def take_finish(self) -> Finish | None:
+        """For a kernel that is bound as the head of a group: what has to follow, part by part, and is its task once it
+        has taken it. None where nothing follows, or not so."""
+        finish, self._finish = self._finish, None
+        return finish
 
     def random_bits(self, stream: RandomStream, words: int) -> Any:
         """The next `words` 64-bit words of a stream, as a 1-D uint64 array."""

@@ -21,6 +21,7 @@ class Device:
         xp: the array module (NumPy's interface).
         fuse_from: elements from which elementwise operations are joined to groups.
         most_open: how many groups may grow side by side.
+        heads: names of operations that groups may begin with (`Instruction.head`).
         longest_row: columns up to which operations on rows (sums of the last axis, softmax) join groups.
         separate: whether each value of a plan has memory of its own, in which tools see accesses beyond its end,
             instead of a part of an arena; only for looking into a fault.
@@ -31,6 +32,7 @@ class Device:
     fuse_from: ClassVar[int] = 1 << 14
     most_open: ClassVar[int] = 16
     longest_row: ClassVar[int] = 0
+    heads: ClassVar[frozenset[str]] = frozenset()
     separate: bool = False
 
     @classmethod

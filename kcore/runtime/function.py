@@ -43,7 +43,7 @@ def make_plan(
         return None
     several = placed and len(device.numbers()) > 1
     graph = device.rewrite(absorb_biases(fold_channels(apply_passes(graph))))
-    return compile_plan(graph, device.fuse_from, device.most_open, device.longest_row, several)
+    return compile_plan(graph, device.fuse_from, device.most_open, device.longest_row, several, device.heads)
 
 
 class BoundPlan:

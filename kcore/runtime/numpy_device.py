@@ -21,6 +21,7 @@ class NumpyDevice(Device):
 
     name = "numpy"
     xp = np
+    heads = frozenset({"conv", "depthwise_conv"})
 
     def __init__(self) -> None:
         limit_blas()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from kcore.compile.memory import overwritable
 from kcore.compile.plan import Instruction
 from kcore.graph import Node, Tensor
 from kcore.runtime.parallel import parallel_for, thread_count
@@ -25,33 +26,86 @@ def bind_group(
     ctx: Any, instruction: Instruction, outs: Sequence[Any], arrays: Callable[[Tensor], Any]
 ) -> Callable[[], Any]:
     """The call that computes a group on whole arrays (see `Device.bind_group`)."""
-    nodes = instruction.nodes
-    shape = nodes[0].specs[0].sizes
     named = dict(zip(instruction.outs, outs, strict=True))
-    operands = {t.key: arrays(t) for t in instruction.reads()}
-    rows, tail = _rows(shape, [*operands.values(), *outs])
-    whole = {key: _as_rows(a, shape, rows, tail) for key, a in {**operands, **named}.items()}
-    per_row = max(1, math.prod(tail))
-    step = max(1, PIECE // per_row)
-    pieces = -(-rows // step)
-    parts = max(1, min(thread_count(), pieces, rows * per_row // MIN_PER_THREAD))
-    registers, count = _assign_registers(nodes, set(named))
-    spread = _spread_vectors(ctx, whole, operands, min(step, rows), tail) if pieces >= SPREAD_FROM else []
-    calls = []
-    for part in range(parts):
+    if instruction.head is not None:
+        return _bind_after_head(ctx, instruction, named, arrays)
+    return _Group(ctx, instruction.nodes, named, {t.key: arrays(t) for t in instruction.reads()}).bind()
+
+
+class _Group:
+    """Elementwise nodes bound to arrays, of which any rows can be computed.
+
+    Attributes:
+        rows, tail: the arrays are seen as ``(rows, *tail)``.
+        begin: calls to make at the beginning of a run.
+    """
+
+    def __init__(self, ctx: Any, nodes: Sequence[Node], named: dict[Any, Any], operands: dict[Any, Any]) -> None:
+        shape = nodes[0].specs[0].sizes
+        self.ctx, self.nodes, self.named = ctx, nodes, named
+        self.rows, self.tail = _rows(shape, [*operands.values(), *named.values()])
+        self.whole = {key: _as_rows(a, shape, self.rows, self.tail) for key, a in {**operands, **named}.items()}
+        self.step = max(1, PIECE // max(1, math.prod(self.tail)))
+        self.registers, self.count = _assign_registers(nodes, set(named))
+        self.begin: list[Callable[[], Any]] = []
+        if -(-self.rows // self.step) >= SPREAD_FROM:
+            self.begin = _spread_vectors(ctx, self.whole, operands, min(self.step, self.rows), self.tail)
+
+    def calls(self, part: int, lo: int, hi: int) -> list[Callable[[], Any]]:
+        """The calls that compute the rows ``[lo, hi)``; calls of different parts may be made at the same time."""
+        dtypes = {n.specs[0].dtype for n in self.nodes}
         scratch = [
-            {d: ctx.private_scratch((part, r), (step, *tail), d) for d in {n.specs[0].dtype for n in nodes}}
-            for r in range(count)
+            {d: self.ctx.private_scratch((part, r), (self.step, *self.tail), d) for d in dtypes}
+            for r in range(self.count)
         ]
-        mine: list[Callable[[], Any]] = []
-        for piece in range(pieces * part // parts, pieces * (part + 1) // parts):
-            lo, hi = piece * step, min(rows, (piece + 1) * step)
-            mine += _bind_piece(ctx, nodes, whole, named, registers, scratch, rows, lo, hi)
-        calls.append(mine)
-    if parts == 1:
-        return partial(_run_all, [*spread, *calls[0]])
-    together = partial(parallel_for, partial(_run_parts, calls), parts)
-    return partial(_run_all, [*spread, together]) if spread else together
+        found: list[Callable[[], Any]] = []
+        for first in range(lo, hi, self.step):
+            last = min(hi, first + self.step)
+            found += _bind_piece(
+                self.ctx, self.nodes, self.whole, self.named, self.registers, scratch, self.rows, first, last
+            )
+        return found
+
+    def bind(self) -> Callable[[], Any]:
+        """The call that computes all rows, over threads."""
+        pieces, elements = -(-self.rows // self.step), self.rows * math.prod(self.tail)
+        parts = max(1, min(thread_count(), pieces, elements // MIN_PER_THREAD))
+        bounds = [min(self.rows, pieces * part // parts * self.step) for part in range(parts + 1)]
+        calls = [self.calls(part, *bounds[part : part + 2]) for part in range(parts)]
+        if parts == 1:
+            return partial(_run_all, [*self.begin, *calls[0]])
+        together = partial(parallel_for, partial(_run_parts, calls), parts)
+        return partial(_run_all, [*self.begin, together]) if self.begin else together
+
+
+def _bind_after_head(
+    ctx: Any, instruction: Instruction, named: dict[Any, Any], arrays: Callable[[Tensor], Any]
+) -> Callable[[], Any]:
+    """The call that computes a group with a head: its kernel finishes what it has computed while that is in the cache.
+
+    The head's result is computed in memory of one of the group's results where none of its readers minds.
+    """
+    head = instruction.head
+    assert head is not None
+    key, nodes = (head, 0), tuple(n for n in instruction.nodes if n is not head)
+    rest = Instruction(nodes, tuple(out for out in instruction.outs if out != key), fused=True, shape=instruction.shape)
+    value = named.pop(key, None)
+    if value is None:
+        homes = [out for out in rest.outs if out[0].specs[0] == head.specs[0]]
+        home = next((out for out in homes if overwritable(rest, out, key, lambda root: root)), None)
+        value = ctx.scratch(head.specs[0].sizes, head.specs[0].dtype) if home is None else named[home]
+    operands = {t.key: value if t.key == key else arrays(t) for t in rest.reads()}
+    group = _Group(ctx, nodes, named, operands)
+    channels, unit = head.specs[0].sizes[-1], math.prod(group.tail)
+
+    def finish(worker: int, lo: int, hi: int) -> list[Callable[[], Any]]:
+        return group.calls(worker, lo * channels // unit, hi * channels // unit)
+
+    ins = [arrays(t) for t in head.inputs]
+    if channels % unit:  # a row of the group is more than a position
+        return partial(_run_all, [ctx.bind_op(head.op, [value], ins, head.attrs), group.bind()])
+    call, taken = ctx.bind_head(head, value, ins, finish)
+    return partial(_run_all, [*group.begin, call] if taken else [call, group.bind()])
 
 
 def _spread_vectors(

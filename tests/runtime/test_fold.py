@@ -134,3 +134,61 @@ def test_maxima_stay_where_gradients_are_computed_or_channels_are_reduced() -> N
     )
     empty = K.placeholder((0, 6))
     assert (K.function([empty], [K.max(K.relu(empty + bias), axis=0)])([np.zeros((0, 6))])[0] == -np.inf).all()
+
+
+def padded(x: Any) -> Any:
+    return K.spatial_2d_padding(x, ((0, 1), (2, 1)))
+
+
+@pytest.mark.parametrize("kind", ["conv", "depthwise"])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_zeros_around_images_are_padding_of_the_convolution(kind: str, padding: str) -> None:
+    x = K.placeholder((2, 9, 10, 16))
+    kernel = variable(3, 3, 16, 1 if kind == "depthwise" else 4)
+    apply = K.depthwise_conv2d if kind == "depthwise" else K.conv2d
+
+    def function(images: Any, inputs: Any) -> Any:
+        y = apply(images, kernel, (2, 2), padding=padding)
+        return K.function([inputs], [y, *K.gradients(K.sum(K.square(y)), [kernel, inputs])])
+
+    data = RNG.normal(size=x.shape).astype("float32")
+    merged = function(padded(x), x)
+    found = merged([data])
+    assert " pad(" not in merged.show() and "slice" not in merged.show()
+    larger = np.pad(data, ((0, 0), (0, 1), (2, 1), (0, 0)))
+    given = K.placeholder(larger.shape)
+    *wanted, dx = function(given, given)([larger])
+    for a, b in zip(found, [*wanted, dx[:, :9, 2:12]], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)
+
+
+def test_what_is_no_padding_of_a_convolution() -> None:
+    x, kernel = K.placeholder((2, 9, 10, 16)), variable(3, 3, 16, 4)
+    zeros = padded(x)
+    other = K.pool2d(zeros, (2, 2), (2, 2))  # reads the zeros themselves
+    f = K.function([x], [K.conv2d(zeros, kernel), other])
+    data = RNG.normal(size=x.shape).astype("float32")
+    found = f([data])
+    assert f.show().count(" pad(") == 1
+    larger = np.pad(data, ((0, 0), (0, 1), (2, 1), (0, 0)))
+    given = K.placeholder(larger.shape)
+    wanted = K.function([given], [K.conv2d(given, kernel), K.pool2d(given, (2, 2), (2, 2))])([larger])
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_a_crop_of_a_transposed_convolution() -> None:
+    """It computes what is taken only; all of it where all of it is read too."""
+    x, kernel = K.placeholder((2, 5, 6, 4)), variable(3, 3, 8, 4)
+    y = K.conv2d_transpose(x, kernel, (2, 10, 12, 8), (2, 2), "same")
+    data = RNG.normal(size=x.shape).astype("float32")
+    (whole,) = K.function([x], [y])([data])
+    for crop in (y[:, 1:-2, 3:], y[:, :, 2:4, :], y[:, 4, :, :], y[1:, 1:], y[:, ::2]):
+        f = K.function([x], [crop])
+        (found,) = f([data])
+        both = K.function([x], [crop, y])([data])
+        np.testing.assert_allclose(found, both[0], rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(both[1], whole)
+    f = K.function([x], [y[:, 1:-2, 3:]])
+    np.testing.assert_allclose(f([data])[0], whole[:, 1:-2, 3:], rtol=1e-5, atol=1e-6)
+    assert "slice" not in f.show()

@@ -28,7 +28,7 @@ from kcore.runtime import parallel
 from kcore.runtime.numpy_kernels import winograd
 from kcore.runtime.numpy_kernels.products import bind_product
 from kcore.runtime.numpy_kernels.table import numpy_kernel
-from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
+from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut, finishing
 from kcore.runtime.windows import Phase, Window, attrs_window, expand, expand_kernel, input_phases
 
 Run = Callable[[], None]
@@ -48,7 +48,7 @@ def conv(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     x, w = ins
     window = attrs_window(attrs, x.shape[1:-1], w.shape[:-2])
     prepare, matrix = _contiguous(ctx, w)
-    return _gather(ctx, expand(x), matrix.reshape(-1, w.shape[-1]), expand(outs[0]), window, prepare)
+    return _gather(ctx, expand(x), matrix.reshape(-1, w.shape[-1]), expand(outs[0]), window, prepare, head=True)
 
 
 @numpy_kernel("conv_input_grad")
@@ -221,10 +221,13 @@ class _Rows:
 # --- forward, and the input's gradient by the same road -----------------------------------------
 
 
-def _gather(ctx: Any, x: np.ndarray, matrix: np.ndarray, y: np.ndarray, window: Window, prepare: Run) -> Run:
-    """``y = patches(x) @ matrix`` block by block; ``y`` may have any strides."""
+def _gather(
+    ctx: Any, x: np.ndarray, matrix: np.ndarray, y: np.ndarray, window: Window, prepare: Run, head: bool = False
+) -> Run:
+    """``y = patches(x) @ matrix`` block by block; ``y`` may have any strides. `head`: this is the whole of an op, and
+    may be the head of a group."""
     if winograd.applies(window, x, y):
-        return winograd.gather(ctx, x, matrix.reshape(window.taps, x.shape[-1], -1), y, window, prepare)
+        return winograd.gather(ctx, x, matrix.reshape(window.taps, x.shape[-1], -1), y, window, prepare, head)
     blocks = cut(y.shape, _positions(window.taps * x.shape[-1] * x.itemsize, y))
     patches = _patches(ctx, x, window, y.shape[:4], blocks)
     rows = _Rows(ctx, y, blocks)
@@ -240,11 +243,15 @@ def _gather(ctx: Any, x: np.ndarray, matrix: np.ndarray, y: np.ndarray, window: 
 
         return run_block
 
+    workers = parallel.thread_count()
+    after = finishing(ctx, y, blocks, workers) if head else None
+
     def body(worker: int, index: int) -> None:
         np.dot(patches.matrix(worker, index), matrix, out=rows.matrices[worker][index])
         rows.store(worker, index)
-
-    workers = parallel.thread_count()
+        if after is not None:
+            for call in after[worker][index]:
+                call()
 
     def run() -> None:
         prepare()

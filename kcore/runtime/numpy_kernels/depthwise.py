@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from kcore.runtime import parallel
 from kcore.runtime.numpy_kernels.table import numpy_kernel
-from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
+from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut, finishing
 from kcore.runtime.windows import Window, attrs_window, expand, expand_kernel, input_phases
 
 Run = Callable[[], None]
@@ -34,7 +34,10 @@ def depthwise_conv(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Run:
     window = attrs_window(attrs, x.shape[1:-1], w.shape[:-2])
     x5, w5, y5 = expand(x), expand_kernel(w), expand(outs[0])
     multiplier = w.shape[-1]
-    return _in_turn([_gather(ctx, [(x5, w5[..., m])], y5[..., m::multiplier], window) for m in range(multiplier)])
+    single = multiplier == 1
+    return _in_turn(
+        [_gather(ctx, [(x5, w5[..., m])], y5[..., m::multiplier], window, single) for m in range(multiplier)]
+    )
 
 
 @numpy_kernel("depthwise_conv_input_grad")
@@ -113,8 +116,11 @@ def _most(blocks: list[Block], shape: tuple[int, ...]) -> int:
     return max((prod(block.shape) for block in blocks), default=0) * shape[3] * shape[4]
 
 
-def _gather(ctx: Any, terms: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray, window: Window) -> Run:
-    """``y[p] = sum of x[window(p) at t] * w[t]`` over the taps and over the terms ``(x, w)``."""
+def _gather(
+    ctx: Any, terms: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray, window: Window, head: bool = False
+) -> Run:
+    """``y[p] = sum of x[window(p) at t] * w[t]`` over the taps and over the terms ``(x, w)``. `head`: this is the whole
+    of an op, and may be the head of a group."""
     blocks = _blocks(y.shape, y.itemsize)
     lines = _Lines(window, y.shape[3], y.shape[4], y.itemsize)
     readers = [WindowReader(ctx, x, window, y.shape[:4], blocks) for x, _ in terms]
@@ -126,6 +132,7 @@ def _gather(ctx: Any, terms: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray,
     direct = y.flags.c_contiguous
     sums = ctx.scratch((workers, 0 if direct else most), y.dtype)
     products = ctx.scratch((workers, most if len(terms) > 1 else 0), y.dtype)
+    after = finishing(ctx, y, blocks, workers) if head else None
 
     def body(worker: int, index: int) -> None:
         block = blocks[index]
@@ -139,6 +146,9 @@ def _gather(ctx: Any, terms: list[tuple[np.ndarray, np.ndarray]], y: np.ndarray,
                 np.add(total, out, out=total)
         if not direct:
             np.copyto(target, total)
+        if after is not None:
+            for call in after[worker][index]:
+                call()
 
     def run() -> None:
         for term, (_, w) in enumerate(terms):

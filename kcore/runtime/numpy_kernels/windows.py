@@ -9,7 +9,9 @@ that stays in its cache, and looks at the slab through a strided view in which e
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,28 @@ def cut(shape: tuple[int, ...], target: int) -> list[Block]:
         for j in range(0, d, planes)
         for k in range(0, h, rows)
     ]
+
+
+Calls = Sequence[Callable[[], Any]]
+
+
+def finishing(ctx: Any, y: np.ndarray, blocks: list[Block], workers: int) -> list[list[Calls]] | None:
+    """What a worker has to call when it has computed a block of ``y``, as ``calls[worker][index]``; None if nothing.
+
+    That is what follows in a group whose head is bound (see `BindContext.take_finish`). Where there is one block only
+    it is left to the group, which has threads.
+    """
+    finish = ctx.take_finish() if len(blocks) > 1 and y.flags.c_contiguous else None
+    if finish is None:
+        return None
+    return [[finish(worker, *_span(y, block)) for block in blocks] for worker in range(workers)]
+
+
+def _span(y: np.ndarray, block: Block) -> tuple[int, int]:
+    """The positions of a block of ``y``, which is contiguous: the first, and the first after it."""
+    _, depth, rows, columns = y.shape[:4]
+    first = ((block.n0 * depth + block.d0) * rows + block.h0) * columns
+    return first, first + prod(block.shape) * columns
 
 
 class WindowReader:

@@ -26,13 +26,14 @@ block, so that two threads do not wait for the GIL. The memory of a block stays 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from kcore.runtime import parallel
-from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut
+from kcore.runtime.numpy_kernels.windows import Block, WindowReader, cut, finishing
 from kcore.runtime.windows import Window
 
 Run = Callable[[], None]
@@ -178,8 +179,9 @@ def _input_tiles(before: tuple[int, int, int]) -> Window:
 _OUTPUT_TILES = Window((1, OUT, OUT), (1, OUT, OUT), (0, 0, 0), (1, 1, 1))
 
 
-def gather(ctx: Any, x: np.ndarray, taps: np.ndarray, y: np.ndarray, window: Window, prepare: Run) -> Run:
-    """``y`` = convolution of ``x`` with the kernel ``taps`` (9, channels, filters), which ``prepare`` writes."""
+def gather(ctx: Any, x: np.ndarray, taps: np.ndarray, y: np.ndarray, window: Window, prepare: Run, head: bool) -> Run:
+    """``y`` = convolution of ``x`` with the kernel ``taps`` (9, channels, filters), which ``prepare`` writes; `head`:
+    the result may be finished block by block."""
     channels, filters = taps.shape[1:]
     wide = max(channels, filters)
     tiles = _Tiles(y, max(BLOCK_CHANNELS // wide, MIN_TILES))
@@ -195,12 +197,17 @@ def gather(ctx: Any, x: np.ndarray, taps: np.ndarray, y: np.ndarray, window: Win
     outputs = [[_part(b, (OUT, OUT, count * filters)) for count in tiles.counts] for b in second]
     stores = [[_store(y, block, out) for block, out in zip(tiles.blocks, mine, strict=True)] for mine in outputs]
 
+    after = finishing(ctx, y, [_positions(y, block) for block in tiles.blocks], workers) if head else None
+
     def body(worker: int, index: int) -> None:
         product, output = products[worker][index], outputs[worker][index]
         np.matmul(inputs.compute(worker, index), kernel, out=product)
         back.apply(product.reshape(SIDE, SIDE, -1), spares[worker][index], output)
         for target, source in stores[worker][index]:
             np.copyto(target, source)
+        if after is not None:
+            for call in after[worker][index]:
+                call()
 
     def run() -> None:
         prepare()
@@ -209,6 +216,11 @@ def gather(ctx: Any, x: np.ndarray, taps: np.ndarray, y: np.ndarray, window: Win
         parallel.parallel_blocks(body, len(tiles.blocks), workers)
 
     return run
+
+
+def _positions(y: np.ndarray, block: Block) -> Block:
+    """The block of positions that a block of tiles covers."""
+    return replace(block, h0=OUT * block.h0, h1=min(OUT * block.h1, y.shape[2]))
 
 
 def _store(y: np.ndarray, block: Block, output: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

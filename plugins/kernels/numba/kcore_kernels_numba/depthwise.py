@@ -25,7 +25,7 @@ def depthwise_conv(ctx: Any, outs: Sequence[Array], ins: Sequence[Array], attrs:
     window = attrs_window(attrs, ins[0].shape[1:-1], ins[1].shape[:-2])
     x, y = expand(ins[0]), expand(outs[0])
     axes = forward(window, x.shape[1:4], y.shape[1:4])
-    return Walks(SUM_OF_PRODUCTS, y, x, axes, window.size, other=ins[1]).run
+    return Walks(SUM_OF_PRODUCTS, y, x, axes, window.size, other=ins[1], ctx=ctx).run
 
 
 def depthwise_conv_input_grad(ctx: Any, outs: Sequence[Array], ins: Sequence[Array], attrs: dict[str, Any]) -> Call:

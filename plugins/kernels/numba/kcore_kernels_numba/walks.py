@@ -8,6 +8,7 @@ each target is written once, and targets can be shared out over threads in any w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -22,6 +23,8 @@ from kcore_kernels_numba.vectors import BYTE, NUMBER, WIDTHS, WORD, Values, Vect
 
 Array = Any
 Code = Any
+
+PART_BYTES = 1 << 19  # of a part of the result that is finished at once
 
 LARGEST, LARGEST_AND_TAP, SUM, SUM_OF_WON, SUM_OF_PRODUCTS = range(5)
 
@@ -294,11 +297,12 @@ class Walks:
         taps: the second result, or None.
         other: the array of `_Walk.other`, or None.
         scales: for each target of an image, or None for 1.
+        ctx: the context in which the head of a group is bound: parts of the result are finished here.
     """
 
     def __init__(
         self, mode: int, target: Array, source: Array, axes: Sequence[Axis], size: tuple[int, ...],
-        taps: Array | None = None, other: Array | None = None, scales: Array | None = None,
+        taps: Array | None = None, other: Array | None = None, scales: Array | None = None, ctx: Any = None,
     ) -> None:  # fmt: skip
         lines, channels = prod(target.shape[:3]), target.shape[4]
         if scales is None:
@@ -315,11 +319,26 @@ class Walks:
         met = [axis.table[:, 2].mean() for axis in axes]
         work = target.size * met[0] * met[1] * met[2]
         self.bounds = cut(lines, work)
+        self.after = None if ctx is None else self._finishing(ctx, lines, target)
+
+    def _finishing(self, ctx: Any, lines: int, target: Array) -> Any:
+        """What a worker has to call after a part; parts become so small that they are still in the cache."""
+        parts = min(lines, target.nbytes // PART_BYTES)
+        finish = ctx.take_finish() if parts > 1 else None
+        if finish is None:
+            return None
+        self.bounds = [lines * part // parts for part in range(parts + 1)]
+        width, spans = target.shape[3], list(pairwise(self.bounds))
+        workers = range(parallel.thread_count())
+        return [[finish(worker, lo * width, hi * width) for lo, hi in spans] for worker in workers]
 
     def run(self) -> None:
-        bounds, arguments = self.bounds, self.arguments
+        bounds, arguments, after = self.bounds, self.arguments, self.after
 
-        def part(_worker: int, number: int) -> None:
+        def part(worker: int, number: int) -> None:
             walk(*arguments, bounds[number], bounds[number + 1])  # type: ignore[call-arg]
+            if after is not None:
+                for call in after[worker][number]:
+                    call()
 
         parallel.parallel_blocks(part, len(bounds) - 1)
