@@ -2,7 +2,8 @@
 
 Pooling is done in two steps, first over the window's rows (and planes) with whole rows of the image as operands, so
 that NumPy's inner loops are long, then over its columns on what is left. Where the winners are wanted too, it is
-columns first.
+columns first; with a stride, the columns under one tap are no neighbours, and an operation on them is a short loop for
+each: so they are copied apart before, each phase of the stride in one piece.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kcore.shapes import explicit_padding
 Run = Callable[[], None]
 
 BLOCK_BYTES = 1 << 20  # of a block's output
+APART_BELOW = 512  # channels from which a loop over them is long enough
 
 
 @numpy_kernel("max_pool")
@@ -86,6 +88,45 @@ def _pool(
     return run
 
 
+class _Columns:
+    """The columns of a grid that lie under each tap along columns of a window.
+
+    Args:
+        grid: ``(images, depth, rows, columns, channels)``.
+        window: the window, `count` its positions along columns.
+        spare: flat memory into which the columns are copied, those of a phase of the stride side by side; None: they
+            stay where they are.
+
+    Attributes:
+        taps: views of the columns, good after `fetch`.
+    """
+
+    def __init__(self, grid: np.ndarray, window: Window, count: int, spare: np.ndarray | None) -> None:
+        size, stride = window.size[2], window.stride[2]
+        self._copies: list[tuple[np.ndarray, np.ndarray]] = []
+        if spare is None:
+            self.taps = [grid[:, :, :, tap : tap + (count - 1) * stride + 1 : stride] for tap in range(size)]
+            return
+        for phase, columns in enumerate(_phases(window, count)):
+            source = grid[:, :, :, phase : phase + (columns - 1) * stride + 1 : stride]
+            self._copies.append((_part(spare, source.shape), source))
+            spare = spare[source.size :]
+        self.taps = [
+            self._copies[tap % stride][0][:, :, :, tap // stride : tap // stride + count] for tap in range(size)
+        ]
+
+    def fetch(self) -> None:
+        """Bring the columns up to date."""
+        for target, source in self._copies:
+            np.copyto(target, source)
+
+
+def _phases(window: Window, count: int) -> list[int]:
+    """How many columns of each phase of the stride lie under the window."""
+    size, stride = window.size[2], window.stride[2]
+    return [count + (size - 1 - phase) // stride for phase in range(min(size, stride))]
+
+
 def _pool_winners(ctx: Any, x: np.ndarray, y: np.ndarray, winner: np.ndarray, window: Window, first: np.ndarray) -> Run:
     """``y`` = the largest element under the window, ``winner`` = the number of the first tap that has it.
 
@@ -95,22 +136,29 @@ def _pool_winners(ctx: Any, x: np.ndarray, y: np.ndarray, winner: np.ndarray, wi
     blocks = pool_blocks(y.shape, y.itemsize)
     reader = WindowReader(ctx, x, window, y.shape[:4], blocks, -np.inf)
     workers, padded = parallel.thread_count(), bool(first.any())
-    reached = (b.shape[0] * window.reach(0, b.shape[1]) * window.reach(1, b.shape[2]) for b in blocks)
-    most = max(reached, default=0) * y.shape[3] * y.shape[4]
+    lines = max((b.shape[0] * window.reach(0, b.shape[1]) * window.reach(1, b.shape[2]) for b in blocks), default=0)
+    most = lines * y.shape[3] * y.shape[4]
     memory = (
         ctx.scratch((workers, 2, most), y.dtype),
         ctx.scratch((workers, 2, most), winner.dtype),
         ctx.scratch((workers, most), winner.dtype),
         ctx.scratch((workers, most), "uint8"),
     )
+    apart = window.size[2] > 1 and window.stride[2] > 1 and y.shape[4] < APART_BELOW
+    spares = ctx.scratch((workers, lines * sum(_phases(window, y.shape[3])) * y.shape[4] if apart else 0), y.dtype)
     merges = [
-        [_merges(v, window, block.of(y), block.of(winner), mine) for v, block in zip(views, blocks, strict=True)]
-        for views, *mine in zip(reader.views, *memory, strict=True)
+        [
+            _merges(v, window, block.of(y), block.of(winner), mine, spare if apart else None)
+            for v, block in zip(views, blocks, strict=True)
+        ]
+        for views, spare, *mine in zip(reader.views, spares, *memory, strict=True)
     ]
 
     def body(worker: int, index: int) -> None:
         reader.fetch(worker, index)
-        for merge in merges[worker][index]:
+        columns, steps = merges[worker][index]
+        columns.fetch()
+        for merge in steps:
             _merge_winners(*merge)
         if padded:  # where all is -inf the padding seems to be first
             block = blocks[index]
@@ -124,13 +172,16 @@ def _pool_winners(ctx: Any, x: np.ndarray, y: np.ndarray, winner: np.ndarray, wi
     return run
 
 
-def _merges(windows: np.ndarray, window: Window, y: np.ndarray, winner: np.ndarray, memory: Any) -> list[Any]:
-    """Arguments of `_merge_winners` for each axis of the window in which it is longer than 1.
+def _merges(
+    windows: np.ndarray, window: Window, y: np.ndarray, winner: np.ndarray, memory: Any, spare_columns: Any
+) -> tuple[_Columns, list[Any]]:
+    """The columns under the window, and arguments of `_merge_winners` for each axis in which it is longer than 1.
 
     Args:
         windows: the windows of a block, as `WindowReader` gives them.
         y, winner: of the block.
         memory: flat arrays of a worker: two for values, two for numbers, a spare one for numbers, one for comparisons.
+        spare_columns: where columns are copied, or None (see `_Columns`).
     """
     values, numbers, spare, hit = memory
     axes = [axis for axis in (2, 1, 0) if window.size[axis] > 1] or [2]
@@ -139,20 +190,21 @@ def _merges(windows: np.ndarray, window: Window, y: np.ndarray, winner: np.ndarr
         lengths[axis], steps[axis] = window.reach(axis, lengths[axis]), windows.strides[axis + 4]
     shape, strides = (len(windows), *lengths, windows.shape[7]), (windows.strides[0], *steps, windows.strides[7])
     value, unit = as_strided(windows, shape, strides), 1
+    columns = _Columns(value, window, windows.shape[3], spare_columns)
     number: np.ndarray | None = None
     merges: list[Any] = []
     for turn, axis in enumerate(axes):
         size, stride, count = window.size[axis], window.stride[axis], windows.shape[axis + 1]
         spans = [slice(tap, tap + (count - 1) * stride + 1, stride) for tap in range(size)]
         taps = [(slice(None),) * (axis + 1) + (span,) for span in spans]
-        given = [value[tap] for tap in taps]
+        given = columns.taps if axis == 2 else [value[tap] for tap in taps]
         given_numbers = None if number is None else [number[tap] for tap in taps]
         shape, last = given[0].shape, axis == axes[-1]
         value = y if last else _part(values[turn % 2], shape)
         number = winner if last else _part(numbers[turn % 2], shape)
         merges.append((given, given_numbers, unit, value, number, _part(hit, shape), _part(spare, shape)))
         unit *= size
-    return merges
+    return columns, merges
 
 
 def _part(buffer: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
