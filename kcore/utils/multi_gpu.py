@@ -84,10 +84,10 @@ class BatchPart(Layer):
         parts: number of parts.
         kwargs: as for `Layer`.
 
-    # Input shape
+    Input shape:
         (batch, ...)
 
-    # Output shape
+    Output shape:
         (about batch / parts, ...)
     """
 

@@ -16,7 +16,7 @@ class Activation(Layer):
         activation: name ("relu", "softmax", ...) or function of a tensor.
         kwargs: as for `Layer`.
 
-    # Input shape, output shape
+    Input shape, output shape:
         Any; the same.
     """
 
@@ -45,7 +45,7 @@ class ActivityRegularization(Layer):
         l2: float >= 0, factor of the sum of squares.
         kwargs: as for `Layer`.
 
-    # Input shape, output shape
+    Input shape, output shape:
         Any; the same.
     """
 

@@ -26,10 +26,10 @@ class Dense(Layer):
         kernel_constraint, bias_constraint: applied to the weights after each update, or None.
         kwargs: as for `Layer`; also `input_dim`, int, instead of `input_shape=(input_dim,)`.
 
-    # Input shape
+    Input shape:
         (batch, ..., input_dim)
 
-    # Output shape
+    Output shape:
         (batch, ..., units)
 
     Weights:

@@ -21,7 +21,7 @@ class Dropout(Layer):
         seed: int, for the same masks in every run, or None.
         kwargs: as for `Layer`.
 
-    # Input shape, output shape
+    Input shape, output shape:
         Any; the same.
 
     References:
@@ -70,7 +70,7 @@ class SpatialDropout1D(Dropout):
         rate: float between 0 and 1, the part to drop.
         kwargs: as for `Layer`.
 
-    # Input shape, output shape
+    Input shape, output shape:
         (batch, steps, features); the same.
 
     References:
@@ -115,7 +115,7 @@ class SpatialDropout2D(_SpatialDropoutND):
         data_format: "channels_last", "channels_first", or None for the configured one.
         kwargs: as for `Layer`.
 
-    # Input shape, output shape
+    Input shape, output shape:
         (batch, rows, columns, channels), or (batch, channels, rows, columns); the same.
 
     References:
@@ -133,7 +133,7 @@ class SpatialDropout3D(_SpatialDropoutND):
         data_format: "channels_last", "channels_first", or None for the configured one.
         kwargs: as for `Layer`.
 
-    # Input shape, output shape
+    Input shape, output shape:
         (batch, depth, rows, columns, channels), or (batch, channels, depth, rows, columns); the same.
 
     References:

@@ -18,10 +18,10 @@ class Masking(Layer):
         mask_value: float.
         kwargs: as for `Layer`.
 
-    # Input shape
+    Input shape:
         (batch, steps, ..., features)
 
-    # Output shape
+    Output shape:
         The same; masked steps are zeros. The mask has shape (batch, steps, ...).
 
     Example:

@@ -21,10 +21,10 @@ class Flatten(Layer):
             (a model's weights can then be used with either). None for the configured format.
         kwargs: as for `Layer`.
 
-    # Input shape
+    Input shape:
         (batch, ...), of rank 2 or more; all sizes but the batch known.
 
-    # Output shape
+    Output shape:
         (batch, product of the other sizes)
     """
 
@@ -59,10 +59,10 @@ class Reshape(Layer):
         target_shape: sequence of ints; at most one -1, for the size that follows from the others.
         kwargs: as for `Layer`.
 
-    # Input shape
+    Input shape:
         (batch, ...)
 
-    # Output shape
+    Output shape:
         (batch, *target_shape)
 
     Example:
@@ -114,7 +114,7 @@ class Permute(Layer):
             batch axis, which stays, is not counted): `(2, 1)` exchanges the first two.
         kwargs: as for `Layer`.
 
-    # Input shape, output shape
+    Input shape, output shape:
         (batch, ...); the same with the sizes exchanged.
 
     Example:
@@ -149,10 +149,10 @@ class RepeatVector(Layer):
         n: int > 0, number of steps.
         kwargs: as for `Layer`.
 
-    # Input shape
+    Input shape:
         (batch, features)
 
-    # Output shape
+    Output shape:
         (batch, n, features)
     """
 
