@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from kcore.compile.plan import Instruction
@@ -73,6 +74,10 @@ class Device:
         """The call that copies an array of another device of this kind into `out`, an array of this one."""
         raise NotImplementedError(f"the device {self.name!r} cannot copy from another device")
 
+    def copy(self, target: Any, source: Any) -> Callable[[], Any]:
+        """The call that copies an array of this device into another one."""
+        return partial(_copy, target, source)
+
     def later(self, arrays: Sequence[Any]) -> Callable[[], list[Any]]:
         """Begin to copy arrays to the host, as they are now; the call that is returned gives the NumPy arrays. A
         device that works on beside such a copy lets its caller hand it more work first."""
@@ -119,3 +124,7 @@ class Device:
 
     def synchronize(self) -> None:
         """Wait until all work that was handed to the device is done."""
+
+
+def _copy(target: Any, source: Any) -> None:
+    target[...] = source

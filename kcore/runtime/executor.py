@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from kcore.compile import Instruction, Place, Plan
 from kcore.dtypes import ITEMSIZE
@@ -21,6 +21,14 @@ from kcore.runtime.failure import explained
 from kcore.runtime.staging import Stager
 
 Key = tuple[Any, int]
+
+
+class Work(NamedTuple):
+    """Something to bind: the number of the instruction that it belongs to, its device, and what binds it there."""
+
+    number: int
+    device: Device
+    bind: Callable[[BindContext], Callable[[], Any]]
 
 
 class Instance:
@@ -36,10 +44,12 @@ class Instance:
             self._arenas = {} if device.separate else _arenas(plan, device)
             self._slots: dict[int, Any] = {}  # where they are separate
             self.inputs = [self._input(t, (given or {}).get(i)) for i, t in enumerate(plan.inputs)]
-            self._contexts: dict[int | None, BindContext] = {}
-            self._calls = self._bind_all()
+            self._contexts: dict[Device, BindContext] = {}
+            work, copies = self._instructions(), self._copies()
+            late = self._shows_updates()
+            self._calls = self._bind_all(work if late else [*work, *copies])
             self.outputs = [self.array(t) for t in plan.outputs]
-            self._finish = self._bind_copies()
+            self._finish = self._bind_all(copies if late else [])
 
     @cached_property
     def stager(self) -> Stager | None:
@@ -95,18 +105,23 @@ class Instance:
             t = t.node.inputs[0]
         return self.plan.places[t.key].kind == "input"
 
-    def _bind_all(self) -> list[tuple[int, Callable[[], Any]]]:
-        """The calls of all instructions, in rows on one device, each with the number of its instruction."""
+    def _bind_all(self, work: Sequence[Work]) -> list[tuple[int, Callable[[], Any]]]:
+        """The calls of all work, in rows on one device, each with the number of its instruction."""
         result: list[tuple[int, Callable[[], Any]]] = []
-        for on, row in groupby(enumerate(self.plan.instructions), lambda numbered: numbered[1].on):
-            numbers, instructions = zip(*row)
-            device = self.device.at(on)
+        for device, row in groupby(work, lambda each: each.device):
+            numbers, _, binds = zip(*row)
             with device.here():
-                ctx = self._contexts.get(on) or self._contexts.setdefault(on, BindContext(device))
-                calls = device.arrange([self._bind(ctx, i) for i in instructions])
+                ctx = self._contexts.get(device) or self._contexts.setdefault(device, BindContext(device))
+                calls = device.arrange([bind(ctx) for bind in binds])
             for i, call in calls:
-                result.append((numbers[i], call if on is None else partial(_run_on, device, call)))
+                result.append((numbers[i], call if device is self.device else partial(_run_on, device, call)))
         return result
+
+    def _instructions(self) -> list[Work]:
+        return [
+            Work(i, self.device.at(instruction.on), partial(self._bind, instruction=instruction))
+            for i, instruction in enumerate(self.plan.instructions)
+        ]
 
     def _bind(self, ctx: BindContext, instruction: Instruction) -> Callable[[], Any]:
         ctx.begin_instruction()
@@ -131,19 +146,31 @@ class Instance:
     def _variable_of(self, key: Key) -> Any:
         return self.plan.direct[key].node.attrs["state"].array
 
-    def _bind_copies(self) -> list[Callable[[], Any]]:
-        calls: list[Callable[[], Any]] = []
-        late: list[Callable[[], Any]] = []
+    def _copies(self) -> list[Work]:
+        """The updates that could not be written in place: all that must be saved is saved, then variables change."""
+        saves: list[Work] = []
+        writes: list[Work] = []
+        number = max(0, len(self.plan.instructions) - 1)
         for variable, value, staged in self.plan.copies:
             state = variable.node.attrs["state"]
-            with state.device.here():
-                source = self.array(value)
-                if staged:
+            found = partial(self.array, value)
+            if staged:
+                with state.device.here():
                     saved = state.device.empty(value.shape, value.dtype)
-                    calls.append(partial(_copy, state.device, saved, source))
-                    source = saved
-                late.append(partial(_copy, state.device, state.array, source))
-        return calls + late
+                saves.append(Work(number, state.device, partial(_copy, saved, found)))
+                found = partial(_same, saved)
+            writes.append(Work(number, state.device, partial(_copy, state.array, found)))
+        return saves + writes
+
+    def _shows_updates(self) -> bool:
+        """Whether an output is a variable, or a view of one, that a copy changes."""
+        changed = {variable.key for variable, _, _ in self.plan.copies}
+        for t in self.plan.outputs:
+            while self.plan.places[t.key].kind == "view":
+                t = t.node.inputs[0]
+            if t.key in changed:
+                return True
+        return False
 
     @property
     def calls(self) -> list[Callable[[], Any]]:
@@ -151,19 +178,23 @@ class Instance:
         return [call for _, call in self._calls]
 
     def run(self) -> None:
-        """Compute the outputs and then the updates, from what `inputs` holds now."""
+        """Compute the outputs and then the updates, from what `inputs` holds now; `finish` has to follow."""
         i = 0
         try:
             with self.device.errstate():
                 for i, call in self._calls:  # noqa: B007 - i tells where it failed
                     call()
         except Exception as error:
+            if not self.plan.instructions:
+                raise
             raise _explained(self.plan.instructions[i], error) from error
 
     def finish(self) -> None:
-        """Write the updates that could not be written in place; called after the outputs were read."""
-        for call in self._finish:
-            call()
+        """Write the updates that would change the outputs; called after these were read."""
+        if self._finish:
+            with self.device.errstate():
+                for _, call in self._finish:
+                    call()
 
 
 def _explained(instruction: Instruction, error: Exception) -> ExecutionError:
@@ -185,9 +216,12 @@ def _arenas(plan: Plan, device: Device) -> dict[int | None, Any]:
         ) from error  # fmt: skip
 
 
-def _copy(device: Device, target: Any, source: Any) -> None:
-    with device.here():
-        target[...] = source
+def _copy(target: Any, source: Callable[[], Any], ctx: BindContext) -> Callable[[], Any]:
+    return ctx.device.copy(target, source())
+
+
+def _same(array: Any) -> Any:
+    return array
 
 
 def _run_on(device: Device, call: Callable[[], Any]) -> None:

@@ -109,4 +109,5 @@ def test_a_training_step_is_one_graph(monkeypatch: pytest.MonkeyPatch, make: Any
     np.testing.assert_allclose(ours, theirs, rtol=2e-3)
     step = max(instances, key=lambda instance: len(taken_apart(instance.calls)))
     assert [type(call) for call in step.calls] == [Segment]
+    assert not step._finish
     assert len(taken_apart(step.calls)) <= most

@@ -52,6 +52,15 @@ def test_an_output_shows_the_variable_before_its_update():
     np.testing.assert_array_equal(v.get(), [2, 3])
 
 
+def test_outputs_that_show_variables_are_read_before_these_are_swapped():
+    a, b = variable([1.0, 2.0], "a"), variable([10.0, 20.0], "b")
+    swap = function([], [a, apply("reshape", b, shape=(2, 1))], updates=[(a, b), (b, a)])
+    for first, second in (([1, 2], [10, 20]), ([10, 20], [1, 2])):
+        x, y = swap([])
+        np.testing.assert_array_equal(x, first)
+        np.testing.assert_array_equal(y[:, 0], second)
+
+
 def test_new_values_are_written_straight_into_the_variable():
     v = variable(np.zeros(1 << 15))
     f = function([], [], updates=[(v, v * 0.5 + 1.0)])

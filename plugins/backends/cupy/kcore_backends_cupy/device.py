@@ -125,6 +125,11 @@ class CupyDevice(Device):
         self.synchronize()
         return out
 
+    def copy(self, target: Any, source: Any) -> Callable[[], Any]:
+        from kcore_backends_cupy.kernels.moving import copy_launch
+
+        return copy_launch(self.xp, target, source)
+
     def later(self, arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
         return transfer.later(self, arrays)
 

@@ -223,3 +223,28 @@ def test_launches_of_another_thread_do_not_enter_a_graph(device):
     assert _runs(device, segment, x, 3) == [3, 3, 3]
     assert device.to_host(other)[0] == 2  # by the first run and the capture; the replays launch nothing of it
     assert segment.graphs == 1
+
+
+def test_updates_that_are_copies_lie_in_the_graph(device):
+    """Values that something else reads first, and two variables that change places: one graph, and nothing after it."""
+    count, a, b = (K.variable(v) for v in ([0.0], [1.0, 2.0], [10.0, 20.0]))
+    f = Function([], [a + b * count], [(count, count + 1.0), (a, b), (b, a)])
+    for n, wanted in enumerate(([1, 2], [11, 22], [21, 42], [13, 26])):
+        np.testing.assert_array_equal(f([])[0], wanted)
+        assert K.get_value(count) == [n + 1]
+    instance = f.bound_plan([])._idle[0]
+    ((_, call),) = instance._calls
+    assert isinstance(call, Segment)
+    assert call.graphs == 1
+    assert not instance._finish
+
+
+def test_outputs_that_updates_change_are_read_before(device):
+    """Then the copies come last, one after the other or as a graph of their own."""
+    a, b = K.variable([1.0, 2.0]), K.variable([10.0, 20.0])
+    f = Function([], [a, K.reshape(b, (2, 1))], [(a, b), (b, a)])
+    for first, second in (([1, 2], [10, 20]), ([10, 20], [1, 2])) * 2:
+        x, y = f([])
+        np.testing.assert_array_equal(x, first)
+        np.testing.assert_array_equal(y[:, 0], second)
+    assert f.bound_plan([])._idle[0]._finish
