@@ -85,7 +85,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """The public names: what tab completion offers."""
+    return sorted({*(name for name in globals() if name.startswith("__")), *_MODULES, *__all__})
 
 
 globals()[_finder.RESOLVER] = _finder.refusing(__name__, __dir__)

@@ -12,6 +12,7 @@ It is a facade: arguments are checked here, and the work is done by `kcore.ops`,
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 from kcore.backend.control import *  # noqa: F403
@@ -63,7 +64,9 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
+    """The public names: what tab completion offers."""
+    own = {name for name, value in globals().items() if not isinstance(value, ModuleType)}
+    return sorted({*own, *_MODULE_OF} - {"Any", "ModuleType", "annotations"})
 
 
 globals()[_RESOLVER] = _refusing(__name__, __dir__)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from kcore.config import normalized
 from kcore.errors import NotInstalledError
-from kcore.plugins import discovery, policy, report
+from kcore.plugins import discovery, missing, policy, report
 from kcore.plugins.kinds import KINDS
 from kcore.plugins.report import Row
 
@@ -29,7 +29,9 @@ def _action(
 ) -> argparse.ArgumentParser:
     parser = actions.add_parser(name, help=text, description=text)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--kind", choices=[*KINDS, report.HOOKS], help="only this kind")
+    parser.add_argument(
+        "--kind", choices=[*KINDS, report.HOOKS], metavar="KIND", help="only this kind: layers, losses, ..."
+    )
     parser.add_argument("--distribution", type=normalized, help="only this distribution")
     parser.set_defaults(action=run)
     return parser
@@ -58,7 +60,8 @@ def show_plugin(args: argparse.Namespace) -> int:
     ]
     found = discovery.index().distributions.get(normalized(args.what))
     if not rows and found is None:
-        raise NotInstalledError(f"Neither a distribution nor a name called '{args.what}' is installed.")
+        message = f"Neither a distribution nor a name called '{args.what}' is installed. {missing.whereabouts(name)}"
+        raise NotInstalledError(message.rstrip())
     if args.json:
         _print(True, rows)
         return 0

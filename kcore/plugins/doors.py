@@ -111,7 +111,7 @@ def lazy_names(module_name: str, table: dict[str, str]) -> tuple[Getattr, Dir]:
         return value
 
     def directory() -> list[str]:
-        return sorted({*vars(module), *table})
+        return sorted({*(name for name in vars(module) if name.startswith("__")), *_own_functions(module), *table})
 
     refuse = finder.refusing(module_name, directory)
 

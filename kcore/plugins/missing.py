@@ -31,6 +31,8 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
     message = f"Unknown {label}: '{name}'. "
     if owner is not None:
         message += _install(owner)
+    elif name in kind_of(kind).short:
+        message += _one_of_several(kind, name, installed)
     elif history is not None:
         message += f"{history}{_if_own(kind)}"
     elif near:
@@ -40,6 +42,25 @@ def not_installed(kind: str, name: str, installed: list[str]) -> NotInstalledErr
     if owner is None and discovery.index().problems:  # for the author of a plugin: his line may be one of them
         message += " Some installed plugins have defects: 'kcore plugins check' tells which."
     return NotInstalledError(message, kind=kind, name=name, distribution=owner, nearest=near)
+
+
+def _one_of_several(kind: str, name: str, installed: list[str]) -> str:
+    ends = tuple(f"_{short}" for short in kind_of(kind).short if short[0] == name[0])  # 'acc' and 'accuracy'
+    several = sorted(other for other in {*installed, *CATALOGUE.get(kind, {})} if other.endswith(ends))
+    return (
+        "It stands for the one that fits a model's loss and output, and `compile` takes it. Elsewhere name one: "
+        f"{', '.join(several)}."
+    )
+
+
+def whereabouts(name: str) -> str:
+    """What is known of a name of any kind that no installed plugin offers, for `kcore plugins show`; '' for nothing."""
+    owners = {owner for kind in KINDS if (owner := owner_of(kind, name)) is not None}
+    if owners:
+        return f"{_install(sorted(owners)[0])}."
+    known = {other for kind in KINDS for other in (*CATALOGUE.get(kind, {}), *discovery.index().entries.get(kind, {}))}
+    near = nearest(name, sorted({*known, *discovery.index().distributions}), 3)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def _if_own(kind: str) -> str:

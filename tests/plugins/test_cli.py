@@ -63,6 +63,21 @@ def test_show(zoo, capsys):
     assert "part of the core" in run(capsys, "plugins", "show", "relu")[1]
 
 
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("Aardvark", "It is in kcore-layers-zoo, which is not installed: pip install kcore-layers-zoo."),
+        ("layers:Aardvark", "pip install kcore-layers-zoo"),
+        ("Aardvrk", "Did you mean 'Aardvark'?"),
+        ("kcore-layers-coer", "Did you mean 'kcore-layers-core'"),
+        ("qqqq", "called 'qqqq' is installed.\n"),
+    ],
+)
+def test_show_what_is_not_installed(site, first_party, capsys, what, told):
+    assert main(["plugins", "show", what]) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_show_a_distribution_that_has_hooks_only(site, capsys):
     site.distribution("their-hooks", entry_points="[kcore.hooks]\ntheirs = their_hooks.hooks\n")
     status, out = run(capsys, "plugins", "show", "their-hooks")

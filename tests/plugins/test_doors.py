@@ -207,3 +207,15 @@ def test_the_packages_names():
     assert {"layers", "Sequential", "Input", "__version__"} <= set(dir(kcore))
     for name in ("layers", "losses", "plugins", "config", "errors"):
         assert getattr(kcore, name) is sys.modules[f"kcore.{name}"]
+
+
+@pytest.mark.parametrize(
+    "name", ["kcore", "kcore.backend", "kcore.engine", "kcore.models", "kcore.saving", "kcore.utils"]
+)
+def test_completion_offers_what_is_public_and_nothing_that_a_module_needs(name):
+    module = importlib.import_module(name)
+    offered = {word for word in dir(module) if not word.startswith("_")}
+    assert not offered & {"Any", "TYPE_CHECKING", "annotations", "importlib", "lazy_names", "ModuleType"}
+    assert offered >= set(getattr(module, "__all__", ())) - {"__version__"}
+    for word in offered:
+        getattr(module, word)
