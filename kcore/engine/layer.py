@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from kcore import backend as K
@@ -17,7 +18,7 @@ from kcore.engine.tracked import Tracked
 from kcore.errors import ArgumentError, GraphError, KcoreError, MaskingError
 from kcore.graph import Tensor
 from kcore.shapes import listed
-from kcore.versions import explained_constructor, parameters_of, unknown_arguments
+from kcore.versions import explained, explained_constructor, parameters_of, unknown_arguments
 
 _KEYWORDS = frozenset(
     ("input_shape", "batch_input_shape", "batch_size", "dtype", "input_dtype", "name", "trainable", "weights")
@@ -169,6 +170,7 @@ class Layer(Connected, Tracked):
         """Refuse inputs that `input_spec` does not allow, with a ValueError that names the layer."""
         check_inputs(self, inputs)
 
+    @partial(explained, also=None)
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """Apply the layer to tensors, and record the call.
 

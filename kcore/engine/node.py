@@ -122,6 +122,10 @@ class Connected:
         """The calls of other layers that read an output of this one."""
         return self._outbound_nodes
 
+    @outbound_nodes.setter
+    def outbound_nodes(self, nodes: list[Node]) -> None:
+        self._outbound_nodes = nodes  # scripts forget them so when they cut a model off
+
     @property
     def uses_learning_phase(self) -> bool:
         """Whether an output of any call differs between training and test."""

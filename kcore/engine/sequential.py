@@ -43,6 +43,7 @@ class Sequential(Model):
             self.add(layer)
 
     # --- building ------------------------------------------------------------------------------------------
+    @explained
     def add(self, layer: Layer) -> None:
         """Put a layer on top.
 

@@ -85,8 +85,8 @@ def check_inputs(layer: Layer, inputs: Any) -> None:
     for x in inputs:
         if not isinstance(x, Tensor):
             raise DTypeError(
-                f"Layer {layer.name} was called with an input that isn't a symbolic tensor. Received type: "
-                f"{type(x)}. Full input: {inputs!r:.300}. All inputs to the layer should be tensors: make one "
+                f"Layer {layer.name} was called with an input that isn't a symbolic tensor. Received: "
+                f"{_described(x)}. All inputs to the layer should be tensors: make one "
                 "with Input(shape=...), or call model.predict(array) to compute with arrays."
             )
     if not layer.input_spec:
@@ -95,7 +95,7 @@ def check_inputs(layer: Layer, inputs: Any) -> None:
     if len(inputs) != len(specs):
         raise ShapeError(
             f"Layer {layer.name} expects {len(specs)} inputs, but it received {len(inputs)} input tensors. "
-            f"Input received: {inputs!r:.300}"
+            f"Inputs received: {', '.join(map(_described, inputs))}"
         )
     for position, (x, spec) in enumerate(zip(inputs, specs, strict=True)):
         if spec is None:
@@ -107,3 +107,8 @@ def check_inputs(layer: Layer, inputs: Any) -> None:
                 f"Full shape received: {x._keras_shape}; what the layer accepts: {spec!r}",
                 shapes=(x._keras_shape, spec.shape),
             )
+
+
+def _described(x: Any) -> str:
+    shape = getattr(x, "shape", None)
+    return f"{x!r:.100}" if shape is None or isinstance(x, Tensor) else f"{type(x).__name__} of shape {tuple(shape)}"

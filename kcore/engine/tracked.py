@@ -15,6 +15,7 @@ from kcore.engine.names import scoped
 from kcore.engine.structure import list_uid, to_list
 from kcore.errors import NotBuiltError, ShapeError
 from kcore.shapes import listed
+from kcore.versions import explained
 
 _KERAS_1_ORDER = ("shape", "initializer", "name", "trainable", "regularizer", "constraint")
 
@@ -136,6 +137,7 @@ class Tracked:
         """The present values of the weights, a list of NumPy arrays."""
         return K.batch_get_value(self.weights)
 
+    @explained
     def set_weights(self, weights: list[Any]) -> None:
         """Set the values of the weights.
 

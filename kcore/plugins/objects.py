@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from kcore.errors import ArgumentError
 from kcore.plugins import registry
 from kcore.plugins.kinds import kind_of
 from kcore.plugins.scopes import CustomObjectScope, get_custom_objects
@@ -119,7 +120,7 @@ def interpret(kind: str, identifier: Any, *, instance: bool) -> Any:
         return deserialize_keras_object(identifier, registry.mapping(kind), printable_module_name=label)
     if callable(identifier):
         return identifier
-    raise ValueError(
+    raise ArgumentError(
         f"Could not interpret {label} identifier: {identifier!r}. Expected a name, a dictionary with "
         "'class_name' and 'config', or a callable."
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 OLD_PATHS: dict[str, tuple[str, ...]] = {
     "kcore.engine.topology": ("kcore.engine", "kcore.saving", "kcore.models"),
     "kcore.objectives": ("kcore.losses",),
+    "kcore.legacy": ("kcore.versions",),
+    "kcore.legacy.interfaces": ("kcore.versions.interfaces",),
     "kcore.engine.training": ("kcore.engine", "kcore.models"),
     **{
         f"kcore.layers.{name}": ("kcore.layers",)

@@ -12,7 +12,19 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
-from kcore.errors import ArgumentError, DataError, NotInstalledError, ShapeError, nearest, warn
+from kcore.errors import (
+    ArgumentError,
+    DataError,
+    DTypeError,
+    GraphError,
+    MaskingError,
+    NotBuiltError,
+    NotCompiledError,
+    NotInstalledError,
+    ShapeError,
+    nearest,
+    warn,
+)
 from kcore.origin import is_first_party, origin_of
 from kcore.versions import keras_1
 from kcore.versions.later import LATER_ARGUMENTS
@@ -23,7 +35,10 @@ _LONG = "..."
 _TWICE = (_LONG, _LONG)
 _TAKES_ANY = 0x08  # the flag of code with **kwargs
 #: What says that a call was wrong.
-_OF_THE_CALL = (ArgumentError, DataError, NotInstalledError, ShapeError)
+_OF_THE_CALL = (
+    ArgumentError, DataError, DTypeError, GraphError, MaskingError, NotBuiltError, NotCompiledError, NotInstalledError,
+    ShapeError,
+)  # fmt: skip
 
 
 def explained(function: F, also: Iterable[str] | None = ()) -> F:

@@ -133,6 +133,35 @@ def test_the_function_merge():
         merge([1, 2], mode="concat")
 
 
+def test_decorators_of_keras_legacy():
+    """Optimizers of scripts wear them; a method is left as it is."""
+    from kcore.legacy import interfaces
+
+    class Mine:
+        @interfaces.legacy_get_updates_support
+        def get_updates(self, loss, params):
+            return loss, params
+
+        @interfaces.generate_legacy_interface(allowed_positional_args=["units"], conversions=[("output_dim", "units")])
+        def size(self, units):
+            return units
+
+    assert Mine().get_updates(1, params=2) == (1, 2)
+    assert Mine().size(3) == 3
+    assert interfaces.legacy_dense_support(len) is len
+    with pytest.raises(ImportError, match="legasy_dense"):
+        from kcore.legacy.interfaces import legasy_dense  # noqa: F401
+
+
+def test_a_model_that_is_cut_off_by_hand():
+    """As scripts did before `Model(model.input, model.layers[-2].output)` was known."""
+    model = Sequential([Dense(4, input_dim=3, name="kept"), Dense(2, name="cut")])
+    model.layers[-1].outbound_nodes = []
+    model.layers[0].outbound_nodes = []
+    assert model.layers[0].outbound_nodes == []
+    assert model.predict(np.ones((1, 3))).shape == (1, 2)
+
+
 def test_a_warning_in_a_program_without_a_file():
     """`python -c` and the prompt have no source to show; the warning must not fail over that."""
     code = "from kcore.layers import Dense; Dense(output_dim=3); print('done')"

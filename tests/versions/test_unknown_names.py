@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kcore import callbacks, layers, losses, metrics, optimizers
-from kcore.errors import ArgumentError, NoAttributeError
+from kcore.errors import ArgumentError, KcoreError, NoAttributeError
 from kcore.layers import Dense, Lambda
 from kcore.models import Model, Sequential
 from kcore.plugins import registry
@@ -81,6 +81,27 @@ def test_the_error_is_shown_at_the_users_line(model, call):
     """One frame of kcore at most below the line that made the call."""
     with pytest.raises(Exception) as raised:  # noqa: PT011: which one it is is tested above
         call(model)
+    frames = traceback.extract_tb(raised.value.__traceback__)
+    assert [frame.name for frame in frames[1:]] == ["<lambda>", "call"]
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda m: m.add(layers.Conv2D(3, 3)), "expected ndim=4, found ndim=2"),
+        (lambda m: layers.MaxPooling2D(2)(layers.Input((1, 1, 3))), "larger than the input"),
+        (lambda m: layers.Add()([layers.Input((3,)), layers.Input((4,))]), "cannot broadcast"),
+        (lambda m: Dense(3)(x), "isn't a symbolic tensor. Received: ndarray of shape (4, 2). All inputs"),
+        (lambda m: Model(layers.Input((3,)), Dense(3)(layers.Input((3,)))), "Graph disconnected"),
+        (lambda m: m.fit(x[:, :1], y), "expected dense"),
+        (lambda m: Sequential([Dense(1, input_dim=2)]).fit(x, y), "You must compile your model"),
+        (lambda m: Dense(3, activation=3), "Could not interpret activation function identifier: 3"),
+    ],
+)
+def test_shapes_too(model, call, text):
+    with pytest.raises(KcoreError) as raised:
+        call(model)
+    assert text in str(raised.value)
     frames = traceback.extract_tb(raised.value.__traceback__)
     assert [frame.name for frame in frames[1:]] == ["<lambda>", "call"]
 
