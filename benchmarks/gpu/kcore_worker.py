@@ -41,24 +41,44 @@ def build(workload: Workload, name: str) -> Any:
     return model
 
 
+def compiled(workload: Workload, name: str) -> Any:
+    """The model, ready to train."""
+    from kcore import optimizers
+
+    model = build(workload, name)
+    optimizer = optimizers.SGD(momentum=0.9, nesterov=True) if workload.optimizer == "nesterov" else workload.optimizer
+    model.compile(optimizer, "binary_crossentropy" if workload.classes == 1 else "categorical_crossentropy")
+    return model
+
+
+def _expected(model: Any, asked: Options) -> dict[str, float]:
+    """Milliseconds for a step on an H100 at least, by the count of what it does; see costs.py."""
+    from kcore import backend as K
+
+    if K.backend() != "cupy":
+        return {}
+    from costs import training_plan
+
+    from kcore_backends_cupy import costs
+
+    return {"expected_ms": 1e3 * costs.step(costs.costs(training_plan(model, asked.workload, asked.batch)))}
+
+
 def main(asked: Options) -> None:
     if asked.tf32:
         os.environ["KCORE_TF32"] = "1"
     np.random.seed(0)
     import kcore
     from kcore import backend as K
-    from kcore import optimizers
 
-    model = build(asked.workload, asked.name)
-    optimizer = asked.workload.optimizer
-    chosen = optimizers.SGD(momentum=0.9, nesterov=True) if optimizer == "nesterov" else optimizer
-    model.compile(chosen, "binary_crossentropy" if asked.workload.classes == 1 else "categorical_crossentropy")
+    model = compiled(asked.workload, asked.name)
     x, y = asked.workload.data(asked.samples)
 
     def epoch() -> float:
         return float(model.fit(x, y, batch_size=asked.batch, epochs=1, verbose=0).history["loss"][0])
 
-    report(asked, epoch, framework=f"kcore {kcore.__version__}", device=K.backend(), parameters=model.count_params())
+    told = {"framework": f"kcore {kcore.__version__}", "device": K.backend(), "parameters": model.count_params()}
+    report(asked, epoch, **told, **_expected(model, asked))
 
 
 if __name__ == "__main__":

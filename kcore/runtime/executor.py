@@ -123,6 +123,14 @@ class Instance:
             for i, instruction in enumerate(self.plan.instructions)
         ]
 
+    def bound_alone(self) -> list[Callable[[], Any]]:
+        """The call of each instruction, bound once more and joined with no other: for a look at what each costs."""
+        calls = []
+        for _, device, bind in self._instructions():
+            with device.here():
+                calls.append(bind(self._contexts[device]))
+        return calls
+
     def _bind(self, ctx: BindContext, instruction: Instruction) -> Callable[[], Any]:
         ctx.begin_instruction()
         on = instruction.on

@@ -92,7 +92,9 @@ def test_ratios_and_missing_peers(check, tmp_path, monkeypatch):
 
     def call(command, limit, backend="cupy", **variables):
         ms = 3 if variables else 2
-        return check.Result(True, f'note\n{{"ms": {ms}, "framework": "kcore 1", "device": "cupy"}}\n', "")
+        return check.Result(
+            True, f'note\n{{"ms": {ms}, "expected_ms": 1.5, "framework": "kcore 1", "device": "cupy"}}\n', ""
+        )
 
     monkeypatch.setattr(run, "call", call)
     (found,) = run.compare_speed()
@@ -100,7 +102,7 @@ def test_ratios_and_missing_peers(check, tmp_path, monkeypatch):
     assert "torch: not found in /nowhere/python: run with --install, or give --torch-python" in found.what
     run.write()
     assert (
-        "| mlp_small | 2.000 | 3.000 | not installed | not installed | not installed | 1.50 |  |"
+        "| mlp_small | 1.500 | 2.000 | 3.000 | not installed | not installed | not installed | 1.50 |  |"
         in (tmp_path / "x.md").read_text()
     )
 

@@ -31,6 +31,11 @@ def separating() -> bool:
     return checking() or os.environ.get("KCORE_CUPY_POOL") == "0"
 
 
+def on_paper() -> bool:
+    """Whether plans shall be bound and not run (`kcore_backends_cupy.emulation.paper`)."""
+    return os.environ.get(EMULATE, "") == "paper"
+
+
 def libraries_wanted() -> bool:
     """Whether NVIDIA's libraries may compute: `KCORE_CUPY_LIBRARIES=0` leaves everything to own kernels."""
     return os.environ.get(LIBRARIES, "1") != "0"

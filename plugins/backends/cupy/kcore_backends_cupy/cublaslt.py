@@ -12,7 +12,7 @@ import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from ctypes import POINTER, c_char_p, c_double, c_float, c_int, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kcore.errors import ExecutionError
 from kcore_backends_cupy.availability import libraries_wanted
@@ -21,6 +21,9 @@ from kcore_backends_cupy.layout import Span, span
 from kcore_backends_cupy.libraries import Library, OncePerDevice, in_wheels
 from kcore_backends_cupy.precision import tf32_allowed
 from kcore_backends_cupy.workspace import workspace
+
+if TYPE_CHECKING:
+    from kcore_backends_cupy.emulation.paper import Products
 
 #: Values of cublasLt.h, cublas_api.h and library_types.h, the same in CUDA 12 and 13 (tests/make_cublaslt.py).
 CONSTANTS = {
@@ -124,12 +127,17 @@ class Product(Launch):
 
     __slots__ = ("__weakref__", "_cupy", "_kept", "_library")
 
+    kind = "cuBLASLt"
+
     def __init__(self, library: CublasLt, args: tuple[Any, ...], cupy: Any, kept: Any):
         self._library, self._cupy, self._kept = library, cupy, kept
         super().__init__(None, (), (), args)
 
     def __call__(self) -> None:
         self._library.run("cublasLtMatmul", *self.args, self._cupy.cuda.get_current_stream().ptr)
+
+    def arrays(self) -> list[Any]:
+        return list(self._kept[-3:])
 
     def spans(self) -> tuple[list[Span], list[Span]]:
         *_, block, a, b, d = self._kept
@@ -243,9 +251,13 @@ def candidates(major: int) -> Iterator[str]:
         yield from in_wheels(f"libcublasLt.so.{version}", (f"cu{version}", "cublas"))
 
 
-def find(device: Any) -> CublasLt | None:
+def find(device: Any) -> CublasLt | Products | None:
     """The library for CuPy's version of CUDA; None without one, on the host, or where it is
     not wanted."""
+    if device.on_paper and libraries_wanted():
+        from kcore_backends_cupy.emulation.paper import Products
+
+        return Products()
     if device.emulated or not libraries_wanted():
         return None
     for path in candidates(int(device.xp.cuda.runtime.runtimeGetVersion()) // 1000):

@@ -11,13 +11,16 @@ import threading
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kcore_backends_cupy.availability import libraries_wanted
 from kcore_backends_cupy.launch import Launch
 from kcore_backends_cupy.layout import Span, span
 from kcore_backends_cupy.libraries import OncePerDevice
 from kcore_backends_cupy.workspace import workspace
+
+if TYPE_CHECKING:
+    from kcore_backends_cupy.emulation.paper import Convolutions
 
 WORKSPACE = 256 << 20  # bytes that a plan may use
 KEPT = 1024  # plans
@@ -140,6 +143,8 @@ class Call(Launch):
 
     __slots__ = ("_cudnn", "_graph", "_kept", "_memory", "_workspace")
 
+    kind = "cuDNN"
+
     def __init__(self, cudnn: Cudnn, graph: Any, arrays: tuple[Any, Any, Any], block: Any):
         self._cudnn, self._graph, self._workspace = cudnn, graph, block.data.ptr
         self._memory = {number: array.data.ptr for number, array in enumerate(arrays, start=1)}
@@ -202,8 +207,12 @@ class Cudnn:
         return Call(self, graph, arrays, workspace(ctx.device, int(graph.get_workspace_size())))
 
 
-def find(device: Any) -> Cudnn | None:
+def find(device: Any) -> Cudnn | Convolutions | None:
     """cuDNN, if it is installed and wanted; never on the host."""
+    if device.on_paper and libraries_wanted():
+        from kcore_backends_cupy.emulation.paper import Convolutions
+
+        return Convolutions()
     if device.emulated or not libraries_wanted():
         return None
     try:

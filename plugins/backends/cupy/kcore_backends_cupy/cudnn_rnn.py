@@ -157,6 +157,8 @@ class Call(Launch):
 
     __slots__ = ("_cupy", "_layer", "_library", "_name", "_reads", "_writes")
 
+    kind = "cuDNN"
+
     def __init__(
         self, library: CudnnRnn, name: str, args: tuple[Any, ...], cupy: Any, reads: Any, writes: Any, layer: Layer
     ):
@@ -166,6 +168,9 @@ class Call(Launch):
 
     def __call__(self) -> None:
         self._library.execute(self._name, self.args, self._cupy.cuda.get_current_stream().ptr)
+
+    def arrays(self) -> list[Any]:
+        return [*self._reads, *self._writes]
 
     def spans(self) -> tuple[list[Span], list[Span]]:
         return [span(a) for a in self._reads], [span(a) for a in self._writes]

@@ -25,6 +25,7 @@ class CupyDevice(Device):
     Attributes:
         number: which GPU.
         emulated: whether kernels run on the host.
+        on_paper: whether they do not run at all.
         separate: whether each array is allocated by itself, so that memcheck sees its end.
         stream: where all work goes, in order.
 
@@ -42,11 +43,12 @@ class CupyDevice(Device):
         if reason is not None:
             raise ExecutionError(f"The backend 'cupy' cannot run here: {reason}.")
         self.emulated = availability.emulating()
+        self.on_paper = availability.on_paper()
         self.separate = availability.separating()
         if self.emulated:
             from kcore_backends_cupy.emulation import make_cupy
 
-            self.xp = make_cupy()
+            self.xp = make_cupy(self.on_paper)
         else:
             precision.tell_cupy()
             import cupy

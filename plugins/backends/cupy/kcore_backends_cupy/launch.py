@@ -45,6 +45,8 @@ class Launch:
 
     __slots__ = ("args", "block", "function", "grid")
 
+    kind = "kernel"  # or the library's name
+
     def __init__(self, function: Any, grid: tuple[int, ...], block: tuple[int, ...], args: Sequence[Any]):
         self.function = function
         self.grid = grid
@@ -54,6 +56,10 @@ class Launch:
     def __call__(self) -> None:
         self.function(self.grid, self.block, self.args)
 
+    def arrays(self) -> list[Any]:
+        """The arrays that are read or written, working memory of libraries aside."""
+        return [a for a in self.args if hasattr(a, "strides") and hasattr(a.data, "ptr")]
+
     def before(self) -> None:
         """What the host does before each run, whether the launch is made or replayed."""
 
@@ -61,7 +67,7 @@ class Launch:
         """The memory that is read and no more, and that which may be written: first byte and the one after the last.
 
         A launch whose arguments are not all that it touches overrides this."""
-        return [], [span(a) for a in self.args if hasattr(a, "strides") and hasattr(a.data, "ptr")]
+        return [], [span(a) for a in self.arrays()]
 
 
 class Each(Launch):
@@ -72,13 +78,17 @@ class Each(Launch):
         function, args: see `Launch`; the first argument is the number of elements.
     """
 
-    __slots__ = ("name", "source")
+    __slots__ = ("name", "source", "touched")
 
     def __init__(self, function: Any, source: str, name: str, args: Sequence[Any]):
         self.source = source
         self.name = name
+        self.touched: Sequence[Any] | None = None  # of arrays that it sees a part of, that part
         blocks = max(1, min(MAX_BLOCKS, -(-int(args[0]) // BLOCK)))
         super().__init__(function, (blocks,), (BLOCK,), args)
+
+    def arrays(self) -> list[Any]:
+        return super().arrays() if self.touched is None else list(self.touched)
 
     def spans(self) -> tuple[list[Span], list[Span]]:
         reads: list[Span] = []

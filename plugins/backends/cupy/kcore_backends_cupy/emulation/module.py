@@ -57,8 +57,8 @@ class OutOfMemoryError(MemoryError):
     """As CuPy's."""
 
 
-def make_cupy() -> Any:
-    """The stand-in for the module `cupy`."""
+def make_cupy(on_paper: bool = False) -> Any:
+    """The stand-in for the module `cupy`; `on_paper`, to bind plans only."""
     Mode.checked = checking()
     module: Any = types.ModuleType("emulated cupy")
     module.ndarray, module.RawModule = ndarray, RawModule
@@ -92,4 +92,8 @@ def make_cupy() -> Any:
         memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     )
     module.get_default_memory_pool = lambda: types.SimpleNamespace(used_bytes=lambda: 0)
+    if on_paper:
+        from kcore_backends_cupy.emulation.paper import put_on_paper
+
+        return put_on_paper(module)
     return module

@@ -141,16 +141,15 @@ def _join(
 def batch_moments(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
     x, calls = dense(ctx, ins[0])
     channels = _channels(x, attrs)
-    pivot = "double pivot = k_load(x, {} * step);"
+    first = x.reshape(-1)[:: channels.step][: channels.number]  # each channel's first element
     body = "double d = k_load(x, i) - pivot; a += d; b += d * d;"
-    parameters = _parameters({"x": x})
-    sums, add = _sums(ctx, "moments_sums", channels, parameters, [x], pivot.format("c"), body)
-    body = f"""{pivot.format("i")}
-    a /= elements;
+    setup = "double pivot = k_load(x, c * step);"
+    sums, add = _sums(ctx, "moments_sums", channels, _parameters({"x": x}), [x], setup, body)
+    body = """a /= elements;
     double v = b / elements - a * a;
     v = v < 0 ? 0 : v;
-    k_store(mean, i, pivot + a); k_store(var, i, v); k_store(inv, i, 1.0 / sqrt(v + epsilon));"""
-    arrays = {"x": x, **dict(zip(("mean", "var", "inv"), outs, strict=True))}
+    k_store(mean, i, k_load(first, i * step) + a); k_store(var, i, v); k_store(inv, i, 1.0 / sqrt(v + epsilon));"""
+    arrays = {"first": first, **dict(zip(("mean", "var", "inv"), outs, strict=True))}
     return Launches([*calls, add, _join(ctx, "moments", channels, sums, arrays, body, attrs["epsilon"])])
 
 

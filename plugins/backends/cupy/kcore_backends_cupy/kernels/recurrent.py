@@ -78,7 +78,14 @@ class _Layer:
         parameters = [f"{C_TYPES[str(a.dtype)][0]}* {k}" for k, a in given.items()] + [f"i64 {k}" for k in numbers]
         source = self._functions + grid_stride(name, ", ".join(parameters), body)
         args = [*given.values(), *(np.int64(v) for v in numbers.values())]
-        self.calls.append(each(self.ctx.xp, source, name, count or self.batch * self.units, args))
+        launch = each(self.ctx.xp, source, name, count or self.batch * self.units, args)
+        launch.touched = [self._one_step(a) for a in given.values()]
+        self.calls.append(launch)
+
+    def _one_step(self, a: Array) -> Array:
+        """As much of an array as a step reads or writes of it."""
+        whole = a.size >= self.steps * self.batch * self.units and a.flags.c_contiguous
+        return a.reshape(-1)[: a.size // self.steps] if whole else a
 
     def product(self, out: Array, a: Array, b: Array) -> None:
         if out.size:
