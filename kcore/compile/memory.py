@@ -50,6 +50,7 @@ class MemoryPlan:
         self._slot_on: list[int | None] = []
         self.in_variables: set[int] = set()
         self.direct: dict[Key, Tensor] = {}
+        self._heads = self._small_results(outputs)
         variable_of = self._updates_in_place(outputs, updates)
         for position, instruction in enumerate(self.instructions):
             self._place_results(position, instruction, variable_of)
@@ -142,6 +143,12 @@ class MemoryPlan:
                 self._extend_back(t.key, made, made_at, chosen)
                 return
 
+    def _small_results(self, outputs: Sequence[Tensor]) -> set[Key]:
+        """Outputs such as a loss and metrics: they lie side by side at the beginning of the arena, so that a device
+        with memory of its own sends them to the host as one."""
+        roots = [self._root(t.key) for t in outputs]
+        return {(node, i) for node, i in roots if node.specs[i].nbytes <= ALIGNMENT}
+
     # -- slots -----------------------------------------------------------------------------------------
     def _place_results(
         self, position: int, instruction: Instruction, variable_of: dict[Key, tuple[Tensor, int]]
@@ -157,14 +164,15 @@ class MemoryPlan:
                 self.direct[key] = variable
                 continue
             end = self._last_read.get(key, position)
-            victim = self._dying_operand(position, instruction, key, taken)
+            head = key in self._heads
+            victim = None if head else self._dying_operand(position, instruction, key, taken)
             if victim is not None:
                 taken.add(victim)
                 number = self.slot[victim]
                 self._slot_end[number] = max(self._slot_end[number], end)
             else:
                 number = len(self._slot_end)
-                self._slot_start.append(position)
+                self._slot_start.append(-1 if head else position)
                 self._slot_end.append(end)
                 self._slot_bytes.append(key[0].specs[key[1]].nbytes)
                 self._slot_on.append(instruction.on)

@@ -7,6 +7,7 @@ own, so nothing has to be told to end, and the order is that of the calls.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -88,6 +89,13 @@ class SequenceEnqueuer:
         except BaseException:
             self.stop()
             raise
+
+    def ready(self) -> bool:
+        """Whether the next batch was read ahead, and is given without waiting."""
+        return bool(self._pending) and self._pending[0].done()
+
+    def limit(self, count: int) -> None:
+        """Say that at most `count` further batches will be asked for, so that no more are read ahead."""
 
     def __enter__(self) -> SequenceEnqueuer:
         return self
@@ -233,7 +241,12 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         super().__init__(use_multiprocessing)
         self.wait_time = wait_time
         self.seed = seed
+        self._allowed = math.inf  # calls that may still be handed to the workers
         self._generator = generator if hasattr(generator, "__next__") else iter(generator)
+
+    def limit(self, count: int) -> None:
+        self._allowed = count - len(self._pending)
+        self._read_ahead()
 
     def _start_workers(self) -> None:
         if self.workers <= 0:
@@ -246,7 +259,8 @@ class GeneratorEnqueuer(SequenceEnqueuer):
         self._use(self.workers, ProcessWorkers(_next_of, self._generator, self.workers, seeds))
 
     def _read_ahead(self) -> None:
-        while self._pool is not None and len(self._pending) < self.max_queue_size:
+        while self._pool is not None and len(self._pending) < self.max_queue_size and self._allowed > 0:
+            self._allowed -= 1
             if self._processes is not None:
                 self._submit(self._processes.call, None, None)
             else:
@@ -262,16 +276,19 @@ class GeneratorEnqueuer(SequenceEnqueuer):
             batch = self._pending.popleft().result()
             if isinstance(batch, _End):
                 # One of several processes may be at its end before the others.
+                self._allowed += 1
                 ended.add(batch.process)
                 if len(ended) == (self.workers if self._processes is not None else 1):
                     return
             self._read_ahead()
             if not isinstance(batch, _End):
                 yield batch
+            del batch  # its memory may go while the next one is awaited
 
     def _in_this_thread(self) -> Iterator[Any]:
         for batch in self._generator:
             yield batch
+            del batch  # its memory may go while the next one is awaited
             if not self._running:
                 return
 

@@ -1,47 +1,22 @@
-"""Where batches come from: arrays, generators, or tensors inside the model.
-
-A source gives, for each epoch, pairs of the number of samples in a batch and a call that runs the step on
-that batch. How the data get into the step is the source's business: arrays are written straight into the
-input memory of the compiled plan.
-"""
+"""Where batches come from: arrays, generators, or tensors inside the model."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from kcore.data.enqueuer import GeneratorEnqueuer, OrderedEnqueuer
 from kcore.data.sequence import Sequence as DataSequence
-from kcore.engine.rows import index_reader, range_reader
-from kcore.engine.step import Collect, Step
+from kcore.engine.rows import index_reader, range_reader, write
+from kcore.engine.session import Batch
+from kcore.engine.step import Step
 from kcore.errors import DataError
+from kcore.runtime.staging import Kept
 from kcore.shapes import positive_int, real_number
-
-Batch = tuple[int, Callable[[], None]]
-
-
-class Source(Protocol):
-    """Batches, epoch after epoch.
-
-    Attributes:
-        samples: number of samples of an epoch, None where it is not known.
-        steps: number of batches of an epoch.
-    """
-
-    samples: int | None
-    steps: int
-
-    def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
-        """The batches of one epoch; `another` says whether one more will be asked for."""
-        ...
-
-    def close(self) -> None:
-        """End what runs on the source's behalf."""
-        ...
 
 
 class ArraySource:
@@ -61,36 +36,46 @@ class ArraySource:
         self.steps = -(-samples // batch_size)
         self._shuffle = shuffle
         self._arrays = list(arrays)
-        self._kept: list[Any] | None = None  # on the device, from the first of several epochs on
+        self._kept: Kept | None = None  # on the device, from the first of several epochs on
         self._row_shapes = [tuple(a.shape[1:]) for a in arrays]
         self._order = np.arange(samples)
         self._readers = [index_reader(a, self._order) if shuffle else range_reader(a) for a in arrays]
 
-    def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
+    def epoch(self, step: Step, another: bool = False) -> Iterator[Batch]:
         if self._shuffle:
             self._order[:] = np.arange(len(self._order))  # a resumed run, which starts here, shuffles to the same order
         if self._shuffle == "batch":
             shuffle_batches(self._order, self.batch_size)
         elif self._shuffle:
             np.random.shuffle(self._order)
-        starts = range(0, len(self._order), self.batch_size)
-        ends = [*starts[1:], len(self._order)]
         if another and self._kept is None:
             self._kept = _on_device(self._arrays, step)
-        with step.session(self._readers, self._row_shapes) as session:
-            if self._kept is not None:
-                order = step.function.device.asarray(self._order) if self._shuffle else None
-                for start, stop in zip(starts, ends):
-                    yield stop - start, partial(session.run_kept, self._kept, order, start, stop, collect)
-            else:
-                for start, stop, following in zip(starts, ends, [*ends[1:], None]):
-                    yield stop - start, partial(session.run_rows, start, stop, collect, following)
+        read, kept = self._read, self._kept is not None
+        if self._kept is not None:
+            self._kept.put_in_order(self._order if self._shuffle else None)
+            read = self._kept.read
+        whole, rest = divmod(len(self._order), self.batch_size)
+        shapes = self._shapes(self.batch_size)
+        for start in range(0, whole * self.batch_size, self.batch_size):
+            yield Batch(self.batch_size, shapes, partial(read, start, start + self.batch_size), kept)
+        if rest:
+            yield Batch(rest, self._shapes(rest), partial(read, len(self._order) - rest, len(self._order)), kept)
+
+    def ready(self) -> bool:
+        return True
 
     def close(self) -> None:
         self._kept = None
 
+    def _shapes(self, size: int) -> tuple[tuple[int, ...], ...]:
+        return tuple((size, *shape) for shape in self._row_shapes)
 
-def _on_device(arrays: Sequence[Any], step: Step) -> list[Any] | None:
+    def _read(self, start: int, stop: int, targets: Sequence[Any]) -> None:
+        for read, target in zip(self._readers, targets):
+            read(start, stop, target)
+
+
+def _on_device(arrays: Sequence[Any], step: Step) -> Kept | None:
     """The arrays where the step runs, if that is another memory and has room for them; data on disk stay there."""
     if not arrays or not all(isinstance(a, np.ndarray) for a in arrays):
         return None
@@ -113,9 +98,12 @@ class RepeatedSource:
         self.steps = steps
         self._arrays = list(arrays)
 
-    def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
+    def epoch(self, step: Step, another: bool = False) -> Iterator[Batch]:
         for _ in range(self.steps):
-            yield 1, partial(_run, step, self._arrays, 1, collect)
+            yield _whole(1, self._arrays)
+
+    def ready(self) -> bool:
+        return True
 
     def close(self) -> None:
         """Nothing runs on behalf of arrays."""
@@ -177,16 +165,18 @@ class GeneratorSource:
         )
         self._iterator: Iterator[Any] | None = None
 
-    def epoch(self, step: Step, collect: Collect, another: bool = False) -> Iterator[Batch]:
+    def epoch(self, step: Step, another: bool = False) -> Iterator[Batch]:
         if self._iterator is None:
             self._enqueuer.start(*self._start)
             self._iterator = self._enqueuer.get()
+        self._enqueuer.limit(self.steps * (2 if another else 1))
         for _ in range(self.steps):
-            size, arrays = self._prepare(self._next())
-            yield size, partial(_run, step, arrays, size, collect)
-            del arrays  # its memory may go while the next batch is awaited
+            yield _whole(*self._prepare(self._next()))
         if isinstance(self._enqueuer, OrderedEnqueuer):
             self._enqueuer.finish_pass(another)
+
+    def ready(self) -> bool:
+        return self._enqueuer.ready()
 
     def close(self) -> None:
         self._iterator = None
@@ -241,5 +231,6 @@ def shuffle_batches(order: np.ndarray, batch_size: int) -> None:
     np.random.shuffle(batches)
 
 
-def _run(step: Step, arrays: list[Any], size: int, collect: Collect) -> None:
-    collect(size, step(arrays))
+def _whole(size: int, arrays: Sequence[Any]) -> Batch:
+    """All rows of arrays, as one batch."""
+    return Batch(size, tuple(tuple(a.shape) for a in arrays), partial(write, arrays))

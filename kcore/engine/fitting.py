@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from kcore.engine.batches import ArraySource, GeneratorSource, Head, RepeatedSource, Source, is_generator, is_sequence
+from kcore.engine.batches import ArraySource, GeneratorSource, Head, RepeatedSource, is_generator, is_sequence
+from kcore.engine.collect import Averages
 from kcore.engine.compile import TrainingSetup
-from kcore.engine.loop import Averages, Validation
+from kcore.engine.loop import Validation
 from kcore.engine.objective import check_target
 from kcore.engine.rows import take_range
+from kcore.engine.session import Source
 from kcore.engine.standardize import Expected, count_samples, describe, standardize
 from kcore.engine.step import Step
 from kcore.engine.weighting import ones_for, per_output, sample_weights
@@ -171,8 +173,8 @@ class EitherStep(Step):
         self._step = step
         self._plain_inputs = plain_inputs
 
-    def __call__(self, arrays: Sequence[Any]) -> list[Any]:
-        return self._step(len(arrays) > self._plain_inputs)(arrays)
+    def taking(self, count: int) -> Step:
+        return self._step(count > self._plain_inputs)
 
 
 def unpack_batch(batch: Any) -> tuple[Any, Any, Any]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from kcore.engine.batches import Source
 from kcore.engine.callbacks import CallbackList
+from kcore.engine.collect import Averages, Collector, Predictions
 from kcore.engine.progbar import Progbar
-from kcore.engine.step import Collect, Step
-from kcore.runtime.devices import current_device
-
-MOST_COMING = 32  # batches whose results a device may still owe when the next one is handed to it
+from kcore.engine.session import Session, Source
+from kcore.engine.step import Step
 
 BatchHook = Callable[[int, int], bool]
 
@@ -22,7 +20,7 @@ BatchHook = Callable[[int, int], bool]
 def run_epoch(
     step: Step,
     source: Source,
-    collect: Collect,
+    collect: Collector,
     *,
     before: BatchHook | None = None,
     after: BatchHook | None = None,
@@ -41,108 +39,14 @@ def run_epoch(
     Returns:
         whether all batches were run.
     """
-    for number, (size, run) in enumerate(source.epoch(step, collect, another)):
-        if before is not None:
-            before(number, size)
-        run()
-        if after is not None and after(number, size):
-            return False
+    with Session(step, source, another) as session:
+        for number, batch in enumerate(session):
+            if before is not None:
+                before(number, batch.size)
+            session.run(batch, collect)
+            if after is not None and after(number, batch.size):
+                return False
     return True
-
-
-class Averages:
-    """Collects what a training or test step reports, and averages it over the samples.
-
-    Args:
-        names: names of the outputs of the step.
-        stateful: those whose last value counts.
-    """
-
-    def __init__(self, names: Sequence[str], stateful: Iterable[str] = ()) -> None:
-        self.names = list(names)
-        self._stateful = [i for i, name in enumerate(self.names) if name in set(stateful)]
-        self.reset()
-
-    def reset(self) -> None:
-        self.samples = 0
-        self._last: list[float] = []
-        self._sums = [0.0] * len(self.names)
-        self._coming: list[tuple[int, Callable[[], list[Any]]]] = []  # sizes and outputs that are on their way
-
-    def __call__(self, size: int, outputs: list[Any]) -> None:
-        self.samples += size
-        if outputs and not isinstance(outputs[0], np.ndarray):
-            self._coming.append((size, current_device().later(outputs)))
-            if len(self._coming) >= MOST_COMING:
-                self._arrive()
-            return
-        self._add(size, outputs)
-
-    def _add(self, size: int, outputs: list[Any]) -> None:
-        self._last = values = [output.item() for output in outputs]
-        sums = self._sums
-        for i, value in enumerate(values):
-            sums[i] += value * size
-
-    def _arrive(self) -> None:
-        """Wait for the outputs that another device sends."""
-        for size, wait in self._coming:
-            self._add(size, wait())
-        self._coming.clear()
-
-    @property
-    def last(self) -> list[float]:
-        """What the latest batch reported."""
-        if self._coming:
-            self._arrive()
-        return self._last
-
-    def values(self) -> list[float]:
-        """The averages, in the order of the names."""
-        if not self.samples:
-            return []
-        last = self.last
-        values = [total / self.samples for total in self._sums]
-        for i in self._stateful:
-            values[i] = last[i]
-        return values
-
-
-class Predictions:
-    """Collects the outputs of a prediction step.
-
-    Args:
-        samples: how many samples will come, so that the results are allocated once; None if not known.
-    """
-
-    def __init__(self, samples: int | None) -> None:
-        self._samples = samples
-        self._arrays: list[np.ndarray] | None = None
-        self._parts: list[list[np.ndarray]] = []
-        self._position = 0
-
-    def __call__(self, size: int, outputs: list[Any]) -> None:
-        if self._arrays is None and self._samples is not None:
-            if any(not o.shape or o.shape[0] != size for o in outputs):
-                self._samples = None  # an output that is not one row a sample: nothing to allocate beforehand
-            else:
-                self._arrays = [np.empty((self._samples, *o.shape[1:]), o.dtype) for o in outputs]
-        if self._arrays is None:
-            self._parts.append([np.array(_to_host(o)) for o in outputs])
-            return
-        start, self._position = self._position, self._position + size
-        for array, output in zip(self._arrays, outputs, strict=True):
-            array[start : self._position] = _to_host(output)
-
-    def arrays(self) -> list[np.ndarray]:
-        """The outputs for all samples."""
-        if self._arrays is not None:
-            return self._arrays
-        return [np.concatenate([np.atleast_1d(a) for a in column]) for column in zip(*self._parts, strict=True)]
-
-
-def _to_host(array: Any) -> Any:
-    return array if isinstance(array, np.ndarray) else current_device().to_host(array)
 
 
 class Validation:
@@ -269,7 +173,7 @@ def predict(step: Step, source: Source, verbose: int = 0) -> list[np.ndarray]:
     return predictions.arrays()
 
 
-def _run_with_bar(step: Step, source: Source, collect: Collect, verbose: int) -> None:
+def _run_with_bar(step: Step, source: Source, collect: Collector, verbose: int) -> None:
     by_samples = source.samples is not None
     bar = Progbar(source.samples if by_samples else source.steps, verbose=int(verbose == 1))
 

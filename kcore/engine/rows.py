@@ -5,7 +5,7 @@ Data on disk are never loaded whole: a range of them is a `Rows`, and only the r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,12 @@ def take_rows(array: Any, index: np.ndarray) -> np.ndarray:
     result = np.empty_like(rows)
     result[order] = rows
     return result
+
+
+def write(arrays: Sequence[Any], targets: Sequence[Any]) -> None:
+    """Write whole array-likes into arrays of their shapes, converting their dtypes."""
+    for array, target in zip(arrays, targets, strict=True):
+        target[...] = array if type(array) is np.ndarray else _dense(array[0 : array.shape[0]])
 
 
 def range_reader(array: Any) -> Callable[[int, int, Any], None]:

@@ -26,4 +26,4 @@ class Transfer(Op):
     def bind(self, ctx: Any, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]) -> Callable[[], Any]:
         if attrs["to"] == attrs["source"]:
             return super().bind(ctx, outs, ins, attrs)
-        return ctx.device.receive(ctx.device.at(attrs["source"]), outs[0], ins[0])
+        return ctx.device.receive(ctx.home.at(attrs["source"]), outs[0], ins[0])

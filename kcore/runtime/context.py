@@ -22,12 +22,14 @@ class BindContext:
     """Services for binding the kernels of one plan to memory.
 
     Attributes:
-        device: the device on which the plan runs.
+        device: the device on which this part of the plan runs.
+        home: the device that runs the plan.
         xp: its array module.
     """
 
-    def __init__(self, device: Device):
+    def __init__(self, device: Device, home: Device | None = None):
         self.device = device
+        self.home = home or device
         self.xp = device.xp
         self._finish: Finish | None = None
         self._pool = device.empty((0,), "uint8")

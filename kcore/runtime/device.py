@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 
 from kcore.compile.plan import Instruction
 from kcore.compile.specialize import Graph
-from kcore.graph import Spec
 from kcore.ops.random import RandomStream
-from kcore.runtime.staging import Stager
+from kcore.runtime.staging import Block, Kept, Stager
 
 
 class Device:
@@ -78,18 +77,12 @@ class Device:
         """The call that copies an array of this device into another one."""
         return partial(_copy, target, source)
 
-    def later(self, arrays: Sequence[Any]) -> Callable[[], list[Any]]:
-        """Begin to copy arrays to the host, as they are now; the call that is returned gives the NumPy arrays. A
-        device that works on beside such a copy lets its caller hand it more work first."""
-        copies = [self.to_host(array) for array in arrays]
-        return lambda: copies
+    def stager(self, inputs: Block, outputs: Sequence[Any]) -> Stager | None:
+        """What takes batches from the host into the inputs of a plan, and its outputs back; None where these are memory
+        of the host, which can be written and read straight."""
+        return Stager(self, inputs, outputs)
 
-    def stager(self, specs: Sequence[Spec]) -> Stager | None:
-        """What takes batches from the host into inputs of these shapes; None where inputs are memory of the host,
-        into which rows can be written straight."""
-        return Stager(self, specs)
-
-    def keep(self, arrays: Sequence[Any], dtypes: Sequence[str]) -> list[Any] | None:
+    def keep(self, arrays: Sequence[Any], dtypes: Sequence[str]) -> Kept | None:
         """Copies of data of the host that stay on the device, for an epoch after the other; None where there is no
         room for them, or nothing to win."""
         return None

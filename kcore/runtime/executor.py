@@ -12,13 +12,12 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from kcore.compile import Instruction, Place, Plan
-from kcore.dtypes import ITEMSIZE
 from kcore.errors import ExecutionError
 from kcore.graph import Spec, Tensor
 from kcore.runtime.context import BindContext
 from kcore.runtime.device import Device
 from kcore.runtime.failure import explained
-from kcore.runtime.staging import Stager
+from kcore.runtime.staging import Block, Read, Stager, view_at
 
 Key = tuple[Any, int]
 
@@ -32,7 +31,7 @@ class Work(NamedTuple):
 
 
 class Instance:
-    """A plan with memory: fill `inputs`, call `run`, read `outputs` (before the next run)."""
+    """A plan with memory: `fill` the inputs, `run`, read `outputs`, `finish`, which ends what `run` began."""
 
     def __init__(self, plan: Plan, device: Device, given: Mapping[int, Any] | None = None):
         """Bind `plan`; `given` holds arrays to use as input buffers, by position."""
@@ -43,7 +42,7 @@ class Instance:
         with device.here():
             self._arenas = {} if device.separate else _arenas(plan, device)
             self._slots: dict[int, Any] = {}  # where they are separate
-            self.inputs = [self._input(t, (given or {}).get(i)) for i, t in enumerate(plan.inputs)]
+            self.inputs = self._bind_inputs(given or {})
             self._contexts: dict[Device, BindContext] = {}
             work, copies = self._instructions(), self._copies()
             late = self._shows_updates()
@@ -53,14 +52,16 @@ class Instance:
 
     @cached_property
     def stager(self) -> Stager | None:
-        """What takes batches from the host into `inputs`; None where they can be written straight."""
-        return self.device.stager([t.spec for t in self.plan.inputs])
+        """What takes batches from the host into `inputs`, and `outputs` back; None where they are on the host."""
+        return self.device.stager(self._block, self.outputs)
 
-    def _input(self, t: Tensor, array: Any) -> Any:
-        if array is None:
-            array = self.device.empty(t.shape, t.dtype)  # type: ignore[arg-type]
-        self._arrays[t.key] = array
-        return array
+    def _bind_inputs(self, given: Mapping[int, Any]) -> list[Any]:
+        specs = [t.spec for i, t in enumerate(self.plan.inputs) if i not in given]
+        self._block = Block(self.device.empty, specs, self.device.separate)
+        own = iter(self._block.arrays)
+        arrays = [given[i] if i in given else next(own) for i in range(len(self.plan.inputs))]
+        self._arrays.update((t.key, array) for t, array in zip(self.plan.inputs, arrays, strict=True))
+        return arrays
 
     def array(self, t: Tensor, on: int | None = None) -> Any:
         """The array of a value; a constant is wherever it is read, `on` a device of this number."""
@@ -89,14 +90,19 @@ class Instance:
         raise ExecutionError(f"value {t!r} has no place in the plan")
 
     def _slot(self, place: Place, spec: Spec) -> Any:
-        nbytes, memory = spec.size * ITEMSIZE[spec.dtype], self._arenas.get(place.on)
-        if memory is not None:
-            memory = memory[place.offset : place.offset + nbytes]
+        arena = self._arenas.get(place.on)
+        if arena is not None:
+            return view_at(arena, place.offset, spec)
+        if place.slot not in self._slots:
+            self._slots[place.slot] = self.device.at(place.on).empty((spec.nbytes,), "uint8")
+        return view_at(self._slots[place.slot], 0, spec)
+
+    def fill(self, read: Read) -> None:
+        """Let `read` write a batch into the inputs, from the host."""
+        if self.stager is None:
+            read(self.inputs)
         else:
-            memory = self._slots.get(place.slot)
-            if memory is None:
-                memory = self._slots[place.slot] = self.device.at(place.on).empty((nbytes,), "uint8")
-        return memory.view(spec.dtype).reshape(spec.shape)
+            self.stager.put(read)
 
     def reads_input(self, output: int) -> bool:
         """Whether output number `output` is an input, or a view of one."""
@@ -111,7 +117,7 @@ class Instance:
         for device, row in groupby(work, lambda each: each.device):
             numbers, _, binds = zip(*row)
             with device.here():
-                ctx = self._contexts.get(device) or self._contexts.setdefault(device, BindContext(device))
+                ctx = self._contexts.get(device) or self._contexts.setdefault(device, BindContext(device, self.device))
                 calls = device.arrange([bind(ctx) for bind in binds])
             for i, call in calls:
                 result.append((numbers[i], call if device is self.device else partial(_run_on, device, call)))
@@ -196,6 +202,12 @@ class Instance:
             if not self.plan.instructions:
                 raise
             raise _explained(self.plan.instructions[i], error) from error
+
+    def fetch(self) -> list[Any]:
+        """The outputs as NumPy arrays that belong to the caller."""
+        if self.stager is None:
+            return [self.device.to_host(array) for array in self.outputs]
+        return [array.copy() for array in self.stager.send()()]
 
     def finish(self) -> None:
         """Write the updates that would change the outputs; called after these were read."""

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,14 +121,9 @@ class Function:
         if bound is None:
             return self._interpret(arrays, phase)
         instance = bound.acquire()
-        for buffer, array in zip(instance.inputs, arrays, strict=True):
-            if self.device.name == "numpy":
-                buffer[...] = array
-            else:
-                with self.device.here():
-                    buffer[...] = self.device.asarray(array)
+        instance.fill(partial(_write, arrays))
         instance.run()
-        results = [self.device.to_host(a) for a in instance.outputs]
+        results = instance.fetch()
         instance.finish()
         bound.release(instance)
         return results
@@ -145,15 +141,6 @@ class Function:
         spec = tensor.node.specs[tensor.index]
         if type(value) is not np.ndarray or value.dtype != spec.dtype:
             value = self._converted(tensor, value)
-        shape = value.shape
-        if shape != spec.shape and (
-            len(shape) != len(spec.shape)
-            or any(d is not None and d != s for d, s in zip(spec.shape, shape, strict=True))
-        ):
-            raise ShapeError(
-                f"input {tensor.name!r} of {self.name} expects shape {spec.shape}, got an array of shape {shape}",
-                shapes=(spec.shape, shape),
-            )
         return value
 
     def _converted(self, tensor: Tensor, value: Any) -> np.ndarray:
@@ -176,7 +163,11 @@ class Function:
     # -- plans -----------------------------------------------------------------------------------------
     def bound_plan(self, shapes: Sequence[tuple[int, ...]], phase: bool = False) -> BoundPlan | None:
         """The plan for input shapes (without the learning phase's), compiled if it is new; None if there can be
-        none because shapes follow from data. An instance's `inputs` may be filled directly."""
+        none because shapes follow from data.
+
+        Raises:
+            ShapeError: a shape does not fit its input; the message names it.
+        """
         signature = (phase, *shapes)
         try:
             bound = self._plans[signature]
@@ -189,6 +180,8 @@ class Function:
         return bound
 
     def _compile(self, signature: Any, shapes: Sequence[tuple[int, ...]], phase: bool) -> BoundPlan | None:
+        for tensor, shape in zip(self._tensors, shapes, strict=True):
+            self._check_shape(tensor, tuple(shape))
         specs = [Spec(tuple(s), t.dtype) for s, t in zip(shapes, self._tensors, strict=True)]
         plan = make_plan(self.device, self._tensors, specs, self.outputs, self.updates, phase, placed=True)
         bound = None if plan is None else BoundPlan(plan, self.device)
@@ -197,6 +190,14 @@ class Function:
             while len(self._plans) > MAX_PLANS:
                 self._plans.popitem(last=False)
         return bound
+
+    def _check_shape(self, tensor: Tensor, shape: tuple[int, ...]) -> None:
+        expected = tensor.node.specs[tensor.index].shape
+        if len(shape) != len(expected) or any(e is not None and e != s for e, s in zip(expected, shape, strict=True)):
+            raise ShapeError(
+                f"input {tensor.name!r} of {self.name} expects shape {expected}, got an array of shape {shape}",
+                shapes=(expected, shape),
+            )
 
     def _interpret(self, arrays: Sequence[Any], phase: bool) -> list[Any]:
         given = {t.key: self.device.asarray(a) for t, a in zip(self._tensors, arrays, strict=True)}
@@ -215,3 +216,8 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<kcore.Function {self.name}: {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
+
+
+def _write(arrays: Sequence[Any], buffers: Sequence[Any]) -> None:
+    for buffer, array in zip(buffers, arrays, strict=True):
+        buffer[...] = array

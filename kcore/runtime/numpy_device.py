@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from kcore.compile.plan import Instruction
-from kcore.graph import Spec
 from kcore.ops.random import WORDS_PER_BLOCK, RandomStream
 from kcore.runtime.device import Device
 from kcore.runtime.numpy_groups import bind_group
 from kcore.runtime.parallel import limit_blas
+from kcore.runtime.staging import Block
 
 
 class NumpyDevice(Device):
@@ -31,7 +31,7 @@ class NumpyDevice(Device):
     def to_host(self, array: Any) -> np.ndarray:
         return np.array(array)
 
-    def stager(self, specs: Sequence[Spec]) -> None:
+    def stager(self, inputs: Block, outputs: Sequence[Any]) -> None:
         return None
 
     def random_bits(self, stream: RandomStream, words: int) -> np.ndarray:

@@ -7,47 +7,12 @@ import pytest
 
 from kcore.engine import loop
 from kcore.engine.batches import ArraySource
+from kcore.engine.collect import Averages, Collector
 from kcore.layers import Dense
 from kcore.models import Sequential
 from kcore.runtime import devices
 from kcore.runtime.numpy_device import NumpyDevice
-from kcore.runtime.staging import Stager
-
-
-class Elsewhere(NumpyDevice):
-    """A device whose inputs are written by a stager only, as if they were memory of another kind."""
-
-    name = "elsewhere"
-
-    def __init__(self):
-        super().__init__()
-        self.events = []
-
-    def stager(self, specs):
-        events, size = self.events, specs[0].sizes[0]
-
-        class Noted(Stager):
-            def fill(self, read):
-                batch = [np.array(a) for a in super().fill(read)]
-                events.append(("fill", size))
-                return batch
-
-            def deliver(self, batch, inputs):
-                events.append(("deliver", size))
-                super().deliver(batch, inputs)
-
-        return Noted(self, specs)
-
-    def later(self, arrays):
-        self.events.append(("later",))
-        return super().later(arrays)
-
-
-@pytest.fixture
-def elsewhere(monkeypatch):
-    device = Elsewhere()
-    monkeypatch.setattr(devices, "_current", device)
-    return device
+from kcore.runtime.staging import Kept
 
 
 def _model():
@@ -84,12 +49,26 @@ def test_order_and_results_are_those_of_the_plain_path(elsewhere, monkeypatch, m
     np.testing.assert_array_equal(predicted, wanted_predicted)
 
 
+class Seen(Collector):
+    """The sizes of the batches that were computed."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def now(self, size, outputs):
+        self.sizes.append(size)
+
+
 def test_the_next_batch_is_read_while_the_present_one_is_computed(elsewhere):
+    """And a prediction is awaited when the next one was handed to the device."""
     model = _model()
     elsewhere.events.clear()
     model.predict(_data()[0], batch_size=8)
-    fills = [("fill", 8), ("deliver", 8), ("fill", 8), ("deliver", 8), ("fill", 6), ("deliver", 6)]
-    assert elsewhere.events == fills
+    kinds = [kind for kind, _ in elsewhere.events]
+    ahead = ["deliver", "send", "fill"]
+    assert kinds == ["fill", *ahead, "deliver", "send", "wait", "fill", "deliver", "send", "wait", "wait"]
+    assert [size for kind, size in elsewhere.events if kind == "fill"] == [8, 8, 6]
 
 
 def test_a_row_that_cannot_be_read_is_an_error_of_its_own_batch(elsewhere):
@@ -107,36 +86,26 @@ def test_a_row_that_cannot_be_read_is_an_error_of_its_own_batch(elsewhere):
 
     model = _model()
     model.predict(_data()[0])  # makes the step
-    seen = []
-    source = ArraySource([Broken()], 22, 8)
+    ended = []
     with pytest.raises(OSError, match="the file is damaged"):
-        for _, run in source.epoch(model.predict_function, lambda size, outputs: seen.append(size)):
-            run()
-    assert seen == [8, 8]
+        loop.run_epoch(
+            model.predict_function, ArraySource([Broken()], 22, 8), Seen(), after=lambda n, size: ended.append(size)
+        )
+    assert ended == [8, 8]
 
 
-def test_results_that_come_later_are_averaged_alike(elsewhere, monkeypatch):
-    """No NumPy arrays, as from a GPU: the loop does not wait for each, unless a callback looks at them."""
-
-    class Foreign:
-        def __init__(self, array):
-            self.array = array
-
+def test_results_that_come_later_are_averaged_alike():
+    """The loop does not wait for each, unless a callback looks at them."""
     waited = []
-
-    def later(arrays):
-        copies = [np.array(a.array) for a in arrays]
-        return lambda: waited.append(1) or copies
-
-    monkeypatch.setattr(elsewhere, "later", later)
-    averages, plain = loop.Averages(["loss", "acc"], ["acc"]), loop.Averages(["loss", "acc"], ["acc"])
-    for i in range(loop.MOST_COMING + 5):
+    averages, plain = Averages(["loss", "acc"], ["acc"]), Averages(["loss", "acc"], ["acc"])
+    most = averages.most_coming
+    for i in range(most + 5):
         outputs = [np.array(1 / (i + 1), "float32"), np.array(i, "float32")]
-        averages(3, [Foreign(o) for o in outputs])
-        plain(3, outputs)
-        assert len(waited) == (0 if i < loop.MOST_COMING - 1 else loop.MOST_COMING)
-    assert averages.samples == plain.samples
+        averages.later(3, lambda outputs=outputs: waited.append(1) or outputs)
+        plain.now(3, outputs)
+        assert len(waited) == max(0, i + 1 - most)  # for the oldest
     assert averages.values() == plain.values()
+    assert averages.samples == plain.samples
     assert averages.last == plain.last
     averages.reset()
     assert averages.values() == [] and averages.last == []
@@ -148,7 +117,7 @@ def test_data_that_the_device_keeps(elsewhere, monkeypatch):
 
     def keep(arrays, dtypes):
         asked.append([(a.shape, d) for a, d in zip(arrays, dtypes, strict=True)])
-        return [np.asarray(a, d) for a, d in zip(arrays, dtypes, strict=True)]
+        return Kept(elsewhere, [np.asarray(a, d) for a, d in zip(arrays, dtypes, strict=True)])
 
     monkeypatch.setattr(elsewhere, "keep", keep)
     for shuffle in (True, False, "batch"):

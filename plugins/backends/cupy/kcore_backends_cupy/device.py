@@ -13,10 +13,11 @@ import numpy as np
 
 from kcore.compile import Graph
 from kcore.errors import ExecutionError
-from kcore.graph import Spec
 from kcore.ops.random import RandomStream
 from kcore.runtime.device import Device
+from kcore.runtime.staging import Block
 from kcore_backends_cupy import availability, normalization, precision, rows, transfer
+from kcore_backends_cupy.kept import KeptRows
 
 
 class CupyDevice(Device):
@@ -132,13 +133,10 @@ class CupyDevice(Device):
 
         return copy_launch(self.xp, target, source)
 
-    def later(self, arrays: Sequence[Any]) -> Callable[[], list[np.ndarray]]:
-        return transfer.later(self, arrays)
+    def stager(self, inputs: Block, outputs: Sequence[Any]) -> transfer.PinnedStager:
+        return transfer.PinnedStager(self, inputs, outputs)
 
-    def stager(self, specs: Sequence[Spec]) -> transfer.PinnedStager:
-        return transfer.PinnedStager(self, specs)
-
-    def keep(self, arrays: Sequence[Any], dtypes: Sequence[str]) -> list[Any] | None:
+    def keep(self, arrays: Sequence[Any], dtypes: Sequence[str]) -> KeptRows | None:
         return transfer.kept(self, arrays, dtypes)
 
     def here(self) -> Any:

@@ -225,3 +225,16 @@ def test_scopes_mean_nothing_to_numpy(monkeypatch):
         x = K.variable(np.ones(2))
         f = K.function([], [x * 2])
     np.testing.assert_array_equal(f([])[0], 2)
+
+
+def test_a_value_of_the_plans_own_gpu_is_sent_when_it_is_there(three, log):
+    """What crosses to another GPU waits for the stream of the one that it comes from."""
+    x = placeholder((4, 3), "float32", "x")
+    with device_scope("/gpu:1"):
+        y = K.exp(x)
+    f = Function([x], [y])
+    for i in range(3):
+        log.clear()
+        found = f([np.full((4, 3), i, "float32")])[0]
+        np.testing.assert_allclose(found, np.exp(np.full((4, 3), i)), rtol=1e-6)
+        assert [words[2:] for words in log if words[0] == "peer copy"] == [(0, 1), (1, 0)]
