@@ -18,23 +18,22 @@ from kcore_backends_cupy.launch import BLOCK, MAX_BLOCKS, compile_kernel
 
 SOURCE = """
 template <typename T>
-__device__ void gather(const u64* line, i64 block, i64 count, const i64* order, i64 start) {
+__device__ void gather(const u64* line, i64 block, const i64* order, i64 count) {
   const T* data = (const T*)line[3];
   T* out = (T*)line[4];
   i64 words = line[1];
   for (i64 i = block * blockDim.x + threadIdx.x; i < count * words; i += (i64)line[0] * blockDim.x) {
-    i64 row = start + i / words;
-    out[i] = data[(order ? order[row] : row) * words + i % words];
+    out[i] = data[order[i / words] * words + i % words];
   }
 }
-extern "C" __global__ void gather_rows(const u64* table, const u32* owners, i64 count, const i64* order, i64 start) {
+extern "C" __global__ void rows_merged(const u64* table, const u32* owners, const i64* order, i64 start, i64 count) {
   const u64* line = table + 5 * owners[2 * blockIdx.x];
   i64 block = owners[2 * blockIdx.x + 1];
   switch (line[2]) {
-    case 8: return gather<u64>(line, block, count, order, start);
-    case 4: return gather<u32>(line, block, count, order, start);
-    case 2: return gather<unsigned short>(line, block, count, order, start);
-    default: return gather<unsigned char>(line, block, count, order, start);
+    case 8: return gather<u64>(line, block, order + start, count);
+    case 4: return gather<u32>(line, block, order + start, count);
+    case 2: return gather<unsigned short>(line, block, order + start, count);
+    default: return gather<unsigned char>(line, block, order + start, count);
   }
 }
 """
@@ -46,14 +45,17 @@ class KeptRows(Kept):
     def __init__(self, device: Any, arrays: Sequence[Any]):
         super().__init__(device, arrays)
         with device.here():
-            self._kernel = compile_kernel(device.xp, SOURCE, "gather_rows")
+            self._kernel = compile_kernel(device.xp, SOURCE, "rows_merged")
         self._tables: dict[int, tuple[Any, Any, Any, int]] = {}  # by the identity of the targets, which they hold
+
+    def put_in_order(self, order: np.ndarray | None) -> None:
+        super().put_in_order(np.arange(len(self._arrays[0])) if order is None else order)
 
     def read(self, start: int, stop: int, targets: Sequence[Any]) -> None:
         with self._device.errstate():
             _, table, owners, blocks = self._tables.get(id(targets)) or self._table(targets)
-            order = self._order if self._order is not None else np.uintp(0)
-            self._kernel((blocks,), (BLOCK,), (table, owners, np.int64(stop - start), order, np.int64(start)))
+            args = table, owners, self._order, np.int64(start), np.int64(stop - start)
+            self._kernel((blocks,), (BLOCK,), args)
 
     def _table(self, targets: Sequence[Any]) -> tuple[Any, Any, Any, int]:
         lines, owners = [], []
