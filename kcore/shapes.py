@@ -23,6 +23,13 @@ Pair = tuple[int, int]
 # --- arguments as users write them --------------------------------------------------------------
 
 
+def plain(value: Any) -> Any:
+    """A number, or numbers in lists and tuples, as Python has them, where a program got them from NumPy."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
+    return value.tolist() if hasattr(value, "tolist") and hasattr(value, "dtype") else value
+
+
 def normalize_tuple(value: Any, n: int, name: str) -> tuple[int, ...]:
     """One int for all ``n`` dimensions, or ``n`` ints, as a tuple of ints.
 
@@ -34,9 +41,8 @@ def normalize_tuple(value: Any, n: int, name: str) -> tuple[int, ...]:
     Raises:
         ValueError: ``value`` is neither.
     """
-    if not isinstance(value, Iterable) or isinstance(value, str):
-        value = (value,) * n
-    values = tuple(value)
+    value = plain(value)
+    values = (value,) * n if not isinstance(value, Iterable) or isinstance(value, str) else tuple(value)
     if len(values) != n:
         raise ArgumentError(f"The `{name}` argument must be an integer or a tuple of {n} integers. Received: {value!r}")
     try:
@@ -85,6 +91,7 @@ def positive_ints(value: Any, n: int, name: str, layer: Any) -> tuple[int, ...]:
     Raises:
         ArgumentError: ``value`` is neither.
     """
+    value = plain(value)
     single = not isinstance(value, Iterable) or isinstance(value, str)
     values = (value,) * n if single else tuple(value)
     if len(values) != n or not all(_is_size(size, 1) for size in values):
@@ -94,7 +101,7 @@ def positive_ints(value: Any, n: int, name: str, layer: Any) -> tuple[int, ...]:
 
 
 def real_number(value: Any, name: str, layer: Any = None, least: float = -math.inf, most: float = math.inf) -> Any:
-    """A number that a user gave, as it is.
+    """A number that a user gave, as it is; one of NumPy's as a Python number.
 
     Args:
         value: what the user gave.
@@ -105,7 +112,7 @@ def real_number(value: Any, name: str, layer: Any = None, least: float = -math.i
         ArgumentError: ``value`` is not a number, or not between the two.
     """
     if _is_real(value) and least <= value <= most:
-        return value
+        return plain(value)
     expected = "a number"
     if most < math.inf:
         expected += f" between {least:g} and {most:g}"
@@ -124,6 +131,7 @@ def whole_numbers(values: Any, name: str, layer: Any = None) -> tuple[int, ...]:
     Raises:
         ArgumentError: ``values`` is neither.
     """
+    values = plain(values)
     single = not isinstance(values, Iterable) or isinstance(values, str)
     found = (values,) if single else tuple(values)
     if all(_is_size(value, -math.inf) for value in found):

@@ -145,3 +145,21 @@ def test_utilities():
 
 def test_the_line_is_not_one_of_numpys():
     refused(lambda: np.ndim([layers.Input((2,))]), "symbolic")
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.array, int])
+def test_numbers_that_a_program_got_from_numpy(kind):
+    one, two = kind(1), kind(2)
+    x = layers.Input((4, 6, 2))
+    y = layers.ZeroPadding2D(((one, two), (0, one)))(x)
+    y = layers.Cropping2D(one)(y)
+    y = layers.Conv2D(two, (two, 3), strides=one, dilation_rate=np.array([1, 1]))(y)
+    y = layers.MaxPooling2D(two)(y)
+    y = layers.BatchNormalization(axis=kind(-1))(y)
+    y = layers.Reshape(np.array([-1, 2]))(y)
+    y = layers.GaussianNoise(np.float32(0.5))(layers.Dropout(np.array(0.5), noise_shape=np.array([2, 1, 2]))(y))
+    y = layers.dot([y, y], axes=(two, two))
+    made = models.Model(x, y)
+    twin = models.model_from_json(made.to_json())
+    assert twin.get_config() == made.get_config()
+    assert twin.output_shape == made.output_shape == (2, 2, 2)

@@ -7,7 +7,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ArgumentError, ShapeError
-from kcore.shapes import normalize_data_format, positive_ints
+from kcore.shapes import normalize_data_format, plain, positive_ints
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -61,6 +61,7 @@ class _Spatial(Layer):
 def pairs(value: Any, rank: int, layer: _Spatial) -> Pairs:
     """An amount at each end of each axis: one number for all, one for each axis, or a pair for each axis."""
     owner = f"`{layer.setting}` of layer {layer.name} ({type(layer).__name__})"
+    value = plain(value)
     items = (value,) * rank if isinstance(value, int) else value
     if rank == 1 and isinstance(items, (list, tuple)) and len(items) == 2 and all(isinstance(v, int) for v in items):
         items = (items,)

@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
-from kcore.shapes import check_noise_shape, real_number
+from kcore.shapes import check_noise_shape, plain, real_number
 
 
 class Dropout(Layer):
@@ -35,7 +35,7 @@ class Dropout(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.rate = real_number(rate, "rate", self, 0, 1)
-        self.noise_shape = noise_shape
+        self.noise_shape = plain(noise_shape)
         self.seed = seed
         self.supports_masking = True
 

@@ -12,6 +12,7 @@ from kcore import backend as K
 from kcore.engine import Layer
 from kcore.errors import ArgumentError, ShapeError
 from kcore.saving import function_config, function_from_config
+from kcore.shapes import plain
 
 
 class Lambda(Layer):
@@ -22,8 +23,8 @@ class Lambda(Layer):
             also take `mask`.
         output_shape: tuple (without the batch axis) or function of the input shape that returns the whole
             shape; found out from the function itself by default.
-        mask: tensor, or function `(inputs, mask)` that returns the output's mask; without it the layer
-            does not support masks.
+        mask: tensor, or function `(inputs, mask)` that returns the output's mask; without it the output has none,
+            whatever the inputs have.
         arguments: dictionary, further keyword arguments for the function.
         kwargs: as for `Layer`.
 
@@ -54,6 +55,7 @@ class Lambda(Layer):
         self.arguments = dict(arguments) if arguments else {}
         self.mask = mask
         self.supports_masking = mask is not None
+        output_shape = plain(output_shape)
         if output_shape is not None and not callable(output_shape) and not isinstance(output_shape, (tuple, list)):
             raise ShapeError(
                 f"In Lambda, `output_shape` must be None, a list, a tuple, or a function. Layer {self.name} was given "
@@ -94,8 +96,6 @@ class Lambda(Layer):
         return self._seen_shapes[key]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        if self.mask is None:
-            return super().compute_mask(inputs, mask)
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from kcore import backend as K
 from kcore import constraints, initializers, regularizers
 from kcore.engine import InputSpec, Layer
 from kcore.errors import ShapeError
-from kcore.shapes import positive_int
+from kcore.shapes import plain, positive_int
 
 
 class Embedding(Layer):
@@ -64,7 +64,7 @@ class Embedding(Layer):
         for length in _as_tuple(input_length):
             if length is not None:
                 positive_int(length, "input_length", self)
-        self.input_length = input_length
+        self.input_length = plain(input_length)
 
     def build(self, input_shape: Any) -> None:
         self.embeddings = self.add_weight(

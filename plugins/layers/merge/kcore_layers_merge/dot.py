@@ -6,6 +6,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.errors import ArgumentError, ShapeError
+from kcore.shapes import plain
 from kcore_layers_merge.base import Merge
 
 
@@ -23,6 +24,7 @@ class Dot(Merge):
 
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        axes = plain(axes)
         if not isinstance(axes, int):
             if not isinstance(axes, (list, tuple)) or len(axes) != 2 or not all(isinstance(a, int) for a in axes):
                 raise ArgumentError(f"axes of Dot must be an int or a pair of ints, got {axes!r}")
