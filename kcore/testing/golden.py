@@ -29,6 +29,7 @@ import numpy as np
 from kcore import backend as K
 from kcore import layers
 from kcore.engine import Input, Layer
+from kcore.engine.structure import to_list, unpack_singleton
 
 TOLERANCE = 1e-5
 _SMALLEST_SCALE = 1e-2  # Numbers that only cancellation made small are compared as if the largest were this.
@@ -149,8 +150,7 @@ class _GoldenRun:
             arguments["initial_state"] = self.states
         if self.constants:
             arguments["constants"] = self.constants
-        outputs = self.layer(called if len(called) > 1 else called[0], **arguments)
-        return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+        return to_list(self.layer(unpack_singleton(called), **arguments))
 
     def _loss(self) -> Any:
         terms = [K.sum(y * K.constant(r)) for y, r in zip(self.outputs, self.case.arrays("upstream"))]

@@ -36,6 +36,7 @@ import numpy as np
 from kcore import backend as K
 from kcore import layers, saving
 from kcore.engine import Input, Layer, Model, Sequential
+from kcore.engine.structure import to_list, unpack_singleton
 from kcore.plugins.scopes import CustomObjectScope
 from kcore.saving.architecture import json_value
 
@@ -132,10 +133,10 @@ class _Check:
         self.shapes_in = self._shapes(input_shape)
         self.layer = self.new_layer()
         self.inputs = self.new_inputs(self.shapes_in)
-        self.outputs = _listed(self.layer(_one_or_list(self.inputs)))
+        self.outputs = to_list(self.layer(unpack_singleton(self.inputs)))
         self.model = Model(self.inputs, self.outputs)
         self._make_weights_telling()
-        self.expected = _listed(self.model.predict_on_batch(self.data))
+        self.expected = to_list(self.model.predict_on_batch(self.data))
 
     # --- what is needed again and again ----------------------------------------------------------------
     def require(self, condition: Any, message: str) -> None:
@@ -150,7 +151,7 @@ class _Check:
 
     def same(self, results: Any, what: str, tolerance: float = 1e-6) -> None:
         """Require that arrays are those computed at first."""
-        results = _listed(results)
+        results = to_list(results)
         self.require(len(results) == len(self.expected), f"{what}: {len(results)} outputs, not {len(self.expected)}")
         for result, expected in zip(results, self.expected, strict=True):
             scale = max(float(np.abs(expected.astype("float64")).max(initial=0.0)), 1e-3)
@@ -159,7 +160,7 @@ class _Check:
 
     def _data(self, shape: Any, data: Any) -> list[np.ndarray]:
         if data is not None:
-            return [np.asarray(array) for array in _listed(data)]
+            return [np.asarray(array) for array in to_list(data)]
         sizes = [tuple(3 + i if d is None else d for i, d in enumerate(one)) for one in _shape_list(shape)]
         if self.input_dtype is not None and not self.input_dtype.startswith("float"):
             return [self.random.randint(0, 5, size).astype(self.input_dtype) for size in sizes]
@@ -190,10 +191,10 @@ class _Check:
             )
         self.require(len(set(names)) == len(names), f"weights share a name: {names}")
         if expected_output is not None:
-            outputs = [np.asarray(array) for array in _listed(expected_output)]
+            outputs = [np.asarray(array) for array in to_list(expected_output)]
             for given, wanted in zip(self.expected, outputs, strict=True):
                 np.testing.assert_allclose(given, wanted, rtol=1e-4, atol=1e-5, err_msg=f"output of {self.name}")
-        return _one_or_list(self.expected)
+        return unpack_singleton(self.expected)
 
     def shapes(self, unknown_sizes: bool) -> None:
         """Inferred shapes against those of arrays."""
@@ -213,9 +214,9 @@ class _Check:
     def _inferred_shapes(self, shapes: Sequence[Shape], case: str) -> None:
         layer = self.new_layer()
         inputs = self.new_inputs(shapes)
-        outputs = _listed(layer(_one_or_list(inputs)))
+        outputs = to_list(layer(unpack_singleton(inputs)))
         arrays = K.function(inputs, outputs)(self.data)
-        stated = layer.compute_output_shape(_one_or_list([tuple(shape) for shape in shapes]))
+        stated = layer.compute_output_shape(unpack_singleton([tuple(shape) for shape in shapes]))
         stated = _shape_list(stated)
         self.require(
             len(stated) == len(outputs),
@@ -251,7 +252,7 @@ class _Check:
             _plain(copy.get_config()) == _plain(config), f"another configuration after JSON: {copy.get_config()}"
         )
         inputs = self.new_inputs(self.shapes_in)
-        outputs = copy(_one_or_list(inputs))
+        outputs = copy(unpack_singleton(inputs))
         shapes = [w.shape for w in copy.get_weights()]
         self.require(
             shapes == [w.shape for w in self.layer.get_weights()],
@@ -268,7 +269,7 @@ class _Check:
         self.same(loaded.predict_on_batch(self.data), "the model after saving and loading")
         saving.save_weights(self.model, weights)
         inputs = self.new_inputs(self.shapes_in)
-        other = Model(inputs, self.new_layer()(_one_or_list(inputs)))
+        other = Model(inputs, self.new_layer()(unpack_singleton(inputs)))
         other.load_weights(weights)
         self.same(other.predict_on_batch(self.data), "a new layer with weights loaded from a file")
 
@@ -292,7 +293,7 @@ class _Check:
         masked = [_Mask()(x) for x in self.new_inputs([array.shape for array in self.data])]
         layer = self.new_layer()
         try:
-            outputs = _listed(layer(_one_or_list(masked)))
+            outputs = to_list(layer(unpack_singleton(masked)))
         except TypeError as error:
             self.require(layer.name in str(error), f"refuses a mask without naming the layer: {error}")
             self.require(not layer.supports_masking, f"supports_masking is True, but a mask is refused: {error}")
@@ -347,7 +348,7 @@ class _Check:
         with _floatx(floatx):
             layer = self.new_layer()
             inputs = self.new_inputs(self.shapes_in)
-            outputs = _listed(layer(_one_or_list(inputs)))
+            outputs = to_list(layer(unpack_singleton(inputs)))
             layer.set_weights(self.layer.get_weights())
             for output, first in zip(outputs, self.expected, strict=True):
                 wanted = floatx if first.dtype.kind == "f" else first.dtype.name
@@ -362,8 +363,8 @@ class _Check:
         self._refuses(layer, self.data[0].tolist(), "a list of numbers")
         for shapes in wrong_input_shapes:
             shapes = _shape_list(shapes)
-            self._refuses(self.new_layer(), _one_or_list(self.new_inputs(shapes)), f"inputs of shapes {shapes}")
-        specs = _listed(self.layer.input_spec)
+            self._refuses(self.new_layer(), unpack_singleton(self.new_inputs(shapes)), f"inputs of shapes {shapes}")
+        specs = to_list(self.layer.input_spec)
         if len(specs) != len(self.data):
             return
         for position, spec in enumerate(specs):
@@ -372,7 +373,7 @@ class _Check:
             for shape in _wrong_for(spec, self.data[position].shape):
                 shapes = [array.shape for array in self.data]
                 shapes[position] = shape
-                self._refuses(self.layer, _one_or_list(self.new_inputs(shapes)), f"inputs of shapes {shapes}")
+                self._refuses(self.layer, unpack_singleton(self.new_inputs(shapes)), f"inputs of shapes {shapes}")
 
     def _refuses(self, layer: Layer, inputs: Any, what: str) -> None:
         try:
@@ -420,14 +421,6 @@ def _wrong_for(spec: Any, shape: Shape) -> list[Shape]:
         larger[axis] = (larger[axis] or 0) + 1
         wrong.append(tuple(larger))
     return wrong
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _one_or_list(values: Sequence[Any]) -> Any:
-    return values[0] if len(values) == 1 else list(values)
 
 
 def _shape_list(shape: Any) -> list[Shape]:

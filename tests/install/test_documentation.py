@@ -78,7 +78,7 @@ def test_the_plugin_with_an_object_of_each_kind(fresh, tmp_path):
     assert re.fullmatch(r"[\d.]+ seconds\n\{'lr': 0\.001\d*\}\n", output), output
     checked = fresh.kcore("plugins", "check", "--distribution", "shore")
     assert checked.stdout == "7 of 7 names can be used\n", checked.stdout
-    for test in ("test_scale", "test_pinball"):
+    for test in ("test_scale", "test_pinball", "test_cube_root"):
         fresh.python(f"import sys; sys.path.insert(0, {str(tmp_path / 'tests')!r}); import test_shore as t; t.{test}()")
     strict = "from kcore import backend as K; K.eval(K.log(K.variable([-1.0])))"
     told = subprocess.run(
