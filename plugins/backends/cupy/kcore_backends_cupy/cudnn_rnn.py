@@ -287,7 +287,13 @@ class CudnnRnn(Library):
                 offset, rest = divmod((address.value or 0) - base, itemsize)
                 shape, strides = self._shape(descriptor)
                 inside = 0 <= offset <= layer.weights // itemsize - wanted.units * row
-                if rest or not inside or shape != (1, wanted.units, row) or strides[1:] != (row, 1):
+                if (
+                    rest
+                    or layer.weights % itemsize
+                    or not inside
+                    or shape != (1, wanted.units, row)
+                    or strides[1:] != (row, 1)
+                ):
                     raise StatusError(
                         f"cuDNN describes linear layer {number} as {shape}, strides {strides}, at byte "
                         f"{(address.value or 0) - base} of {layer.weights}: kcore expects (1, {wanted.units}, {row}) "

@@ -1,6 +1,7 @@
 """Recurrent layers on cuDNN, against a fake of the library that computes on the host what the real one documents.
 
-`make_cudnn_rnn.py` compares the fake, and what kcore knows of the library, with NVIDIA's headers;
+`make_cudnn_rnn.py` compares the fake, and what kcore knows of the library, with NVIDIA's headers; PyTorch's layers
+(`golden/`), which are cuDNN's on a GPU, confirm the fake's formulas and order of gates;
 `check_cudnn_rnn.py` asks the real library, without a GPU, where it wants weights.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from kcore.graph import Spec, apply, placeholder
 from kcore.ops import recurrent
 from kcore.ops.scan import fold_steps
 from kcore.runtime import devices
+from kcore.runtime.context import BindContext
 from kcore.runtime.function import Function
 from kcore.runtime.numpy_device import NumpyDevice
 from kcore.utils import device_scope
@@ -56,7 +59,7 @@ def path(build_fake):
 def fake(path, emulated, monkeypatch):
     def find(device):
         made = Fake(path)
-        made._library.fake_stream.restype = ctypes.c_void_p
+        made._library.fake_stream.restype = ctypes.c_size_t
         return made
 
     monkeypatch.setattr(cudnn_rnn, "find", find)
@@ -104,6 +107,51 @@ def test_dtypes_and_source(fake, emulated, cases, check_sources, dtype):
             scale = np.abs(theirs.astype("float64")).max()
             np.testing.assert_allclose(ours, theirs, rtol=RTOL[dtype], atol=RTOL[dtype] * scale)
     check_sources()
+
+
+def parts(layer, space):
+    """Matrices and biases in a weight space, by PyTorch's names: in its order of gates, which it gives to cuDNN."""
+    gates, features, units = layer.wanted.gates, layer.wanted.features, layer.wanted.units
+    found = {}
+    for side, of, columns in ((0, "ih", features), (gates, "hh", units)):
+        for g in range(gates):
+            for kind, starts, width in (("weight", layer.matrices, columns), ("bias", layer.biases, 1)):
+                start = starts[side + g]
+                found[f"{kind}_{of}_l0", g] = space[start : start + units * width].reshape(units, width)
+    return found
+
+
+@pytest.mark.parametrize("cell", ["CUDNN_LSTM", "CUDNN_GRU", "CUDNN_RNN_TANH"])
+def test_the_fake_computes_what_pytorch_computes(fake, emulated, cell):
+    golden = np.load(Path(__file__).with_name("golden") / "recurrent.npz")
+    golden = {k.partition(".")[2]: golden[k] for k in golden.files if k.startswith(f"{cell}.")}
+    (steps, batch, features), units = golden["x"].shape, golden["hx"].shape[1]
+    library, ctx = cudnn_rnn.library(emulated), BindContext(emulated)
+    layer = library.layer(Recurrence(cell, "float64", batch, steps, features, units))
+
+    weights = np.zeros(layer.weights // 8)
+    for (name, g), part in parts(layer, weights).items():
+        part[:] = golden[name][g * units : (g + 1) * units].reshape(part.shape)
+    space, gradients = emulated.asarray(weights), emulated.asarray(np.zeros_like(weights))
+    reserve = emulated.empty((layer.reserve,), "uint8")
+    written = {
+        k: emulated.empty(golden[k].shape, "float64") for k in ("y", "hy", "cy", "dx", "dhx", "dcx") if k in golden
+    }
+    arrays = {k: emulated.asarray(a) for k, a in golden.items()} | written
+
+    def states(*names):
+        """The arrays of h, and those of c or None."""
+        return [tuple(arrays[n.format(s)] for n in names) if f"{s}x" in golden else None for s in "hc"]
+
+    library.forward(ctx, layer, arrays["x"], arrays["y"], *states("{}x", "{}y"), space, reserve)()
+    back = states("{}x", "d{}y", "d{}x")
+    library.backward_data(ctx, layer, (arrays["y"], arrays["dy"]), arrays["dx"], *back, space, reserve)()
+    library.backward_weights(ctx, layer, arrays["x"], arrays["y"], arrays["hx"], gradients, reserve)()
+    for name, array in written.items():
+        np.testing.assert_allclose(array.get(), golden[name], rtol=1e-11, atol=1e-13)
+    for (name, g), part in parts(layer, gradients.get()).items():
+        wanted = golden[f"d{name}"][g * units : (g + 1) * units].reshape(part.shape)
+        np.testing.assert_allclose(part, wanted, rtol=1e-11, atol=1e-13)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
