@@ -64,7 +64,7 @@ def whereabouts(name: str) -> str:
 
 
 def _if_own(kind: str) -> str:
-    return f" If it is your own, {_own()}." if kind_of(kind).in_configurations else ""
+    return f" If it is your own, {_own(kind)}." if kind_of(kind).in_configurations else ""
 
 
 def _install(owner: str) -> str:
@@ -91,12 +91,13 @@ def _not_installed_but_near(kind: str, name: str) -> str:
 
 
 def _no_idea(kind: str) -> str:
-    own = f"If it is your own, {_own()}; if" if kind_of(kind).in_configurations else "If"
+    own = f"If it is your own, {_own(kind)}; if" if kind_of(kind).in_configurations else "If"
     return (
         f"No installed plugin offers it ('kcore plugins list --kind {kind}' shows what there is). {own} it is in a "
         "plugin, install that."
     )
 
 
-def _own() -> str:
-    return "name it in custom_objects or a CustomObjectScope"
+def _own(kind: str) -> str:
+    itself = "" if kind == "layers" else "give it itself, without quotes, or "
+    return f"{itself}name it in custom_objects or a CustomObjectScope"

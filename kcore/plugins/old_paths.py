@@ -7,6 +7,8 @@ side, in this order. A real module of the same path goes first.
 from __future__ import annotations
 
 OLD_PATHS: dict[str, tuple[str, ...]] = {
+    "kcore.engine.base_layer": ("kcore.engine",),  # this and the next: Keras 2.2's names for the topology
+    "kcore.engine.saving": ("kcore.saving",),
     "kcore.engine.topology": ("kcore.engine", "kcore.saving", "kcore.models"),
     "kcore.objectives": ("kcore.losses",),
     "kcore.legacy": ("kcore.versions",),

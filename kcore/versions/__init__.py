@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from kcore.errors import nearest
 from kcore.versions.calls import explained, explained_constructor, parameters_of, unknown_arguments
 from kcore.versions.keras_1 import REMOVED
-from kcore.versions.later import LATER
+from kcore.versions.later import LATER, OF_TENSORFLOW
 
 __all__ = ["explained", "explained_constructor", "history_of", "no_name", "parameters_of", "unknown_arguments"]
 
@@ -28,7 +28,7 @@ def history_of(kind: str, name: str) -> str | None:
         return f"It is of Keras 1. {REMOVED[kind][name]}"
     if name in LATER.get(kind, {}):
         return f"It is of a version later than Keras 2.1.6. {LATER[kind][name]}"
-    return None
+    return OF_TENSORFLOW.get(name) if kind == "backend" else None
 
 
 def no_name(module: str, name: str, message: str = "", known: Iterable[str] = ()) -> str:

@@ -110,8 +110,20 @@ LATER: dict[str, dict[str, str]] = {
     "utils": {
         "image_dataset_from_directory": "Use ImageDataGenerator().flow_from_directory.",
         "set_random_seed": "Use numpy.random.seed(n).",
+        "pad_sequences": "It is in kcore.preprocessing.sequence.",
+        **dict.fromkeys(
+            ("array_to_img", "img_to_array", "load_img", "save_img"), "It is in kcore.preprocessing.image."
+        ),
         "register_keras_serializable": "Use get_custom_objects().update({name: object}), or custom_objects=.",
     },
+}
+
+_NO_SESSION = "There is no session here that could be set: leave it away. K.get_session().run(tensor) computes."
+#: Names of the module `keras.backend.tensorflow_backend`, and what to use instead.
+OF_TENSORFLOW = {
+    "set_session": _NO_SESSION,
+    "tensorflow_backend": f"It is TensorFlow's. {_NO_SESSION}",
+    "tf": "It is TensorFlow, whose functions do not take the tensors here. Use those of kcore.backend.",
 }
 
 _READING = "Give the generator to fit_generator, evaluate_generator or predict_generator, which have it."

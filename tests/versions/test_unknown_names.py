@@ -166,12 +166,22 @@ def test_a_property_that_fails_says_why():
         ("from kcore import optimisers", "Did you mean 'optimizers'?"),
         ("import kcore.modles", "Did you mean 'models'?"),
         ("from kcore.layers import LayerNormalization", "later than Keras 2.1.6"),
+        ("from kcore.utils import pad_sequences", "It is in kcore.preprocessing.sequence."),
+        ("from kcore.backend.tensorflow_backend import set_session", "There is no session here that could be set"),
+        ("from kcore.optimizers import Adamm", "If it is your own, give it itself, without quotes, or name it in"),
     ],
 )
 def test_imports(statement, text):
     with pytest.raises(ImportError) as raised:
         exec(statement)
     assert text in str(raised.value)
+
+
+def test_paths_of_keras_2_2():
+    from kcore.engine import Layer, base_layer
+    from kcore.engine.saving import load_model  # noqa: F401
+
+    assert base_layer.Layer is Layer
 
 
 def test_what_is_said_to_be_of_a_later_version_is_not_there():
