@@ -10,7 +10,7 @@ from kcore import ops as O
 from kcore.backend import state
 from kcore.backend.variables import update
 from kcore.errors import ArgumentError, GraphError, ShapeError
-from kcore.graph import Tensor, apply
+from kcore.graph import Tensor, apply, as_tensors
 from kcore.graph import constant as make_constant
 from kcore.ops.common import as_tensor
 from kcore.ops.control import select
@@ -240,7 +240,7 @@ def _fold(function: str, fn: Callable[[Any, Any], Tensor], elems: Any, initializ
     def step(carried: list[Tensor], elements: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         return [fn(carried[0], elements[0])], []
 
-    start = initializer if isinstance(initializer, Tensor) else make_constant(initializer, like=elems.dtype)
+    start, _ = as_tensors((initializer, elems))
     (result,), _ = fold_steps(step, [start], [elems], reverse=reverse)
     if name is not None:
         result.name = name

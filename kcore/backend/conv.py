@@ -13,7 +13,7 @@ from typing import Any
 
 from kcore import ops as O
 from kcore.errors import ArgumentError, ShapeError
-from kcore.graph import Tensor, apply, encode_shape
+from kcore.graph import Tensor, apply, as_tensors, encode_shape
 from kcore.ops import conv as _conv_ops  # noqa: F401 - registers the operations
 from kcore.ops import depthwise as _depthwise_ops  # noqa: F401
 from kcore.ops import pool as _pool_ops  # noqa: F401
@@ -214,7 +214,7 @@ def conv3d_transpose(
 def _convolve(
     function: str, op: str, rank: int, x: Any, kernel: Any, strides: Any, padding: str, data_format: Any, dilation: Any
 ) -> Tensor:
-    x, kernel = _tensor(x), _tensor(kernel)
+    x, kernel = as_tensors((x, kernel))
     _require_ndim(function, "x", x, rank + 2)
     _require_ndim(function, "the kernel", kernel, rank + 2)
     size, steps = kernel.shape[:-2], normalize_tuple(dilation, rank, "dilation_rate")
@@ -237,7 +237,7 @@ def _separable(
     data_format: Any,
     dilation: Any,
 ) -> Tensor:
-    x, pointwise = _tensor(x), _tensor(pointwise)
+    x, depthwise, pointwise = as_tensors((x, depthwise, pointwise))
     _require_ndim(function, "the pointwise kernel", pointwise, rank + 2)
     if any(n != 1 for n in pointwise.shape[:rank]):
         raise ShapeError(
@@ -251,7 +251,7 @@ def _separable(
 def _transposed(
     function: str, rank: int, x: Any, kernel: Any, output_shape: Any, strides: Any, padding: str, data_format: Any
 ) -> Tensor:
-    x, kernel = _tensor(x), _tensor(kernel)
+    x, kernel = as_tensors((x, kernel))
     _require_ndim(function, "x", x, rank + 2)
     _require_ndim(function, "the kernel", kernel, rank + 2)
     shape = output_shape
@@ -321,7 +321,7 @@ def local_conv2d(
 def _local(
     function: str, rank: int, x: Any, kernel: Any, size: Any, strides: Any, positions: Sequence[Any], data_format: Any
 ) -> Tensor:
-    x, kernel = _tensor(x), _tensor(kernel)
+    x, kernel = as_tensors((x, kernel))
     _require_ndim(function, "inputs", x, rank + 2)
     _require_ndim(function, "the kernel", kernel, 3)
     size, strides = normalize_tuple(size, rank, "kernel_size"), normalize_tuple(strides, rank, "strides")

@@ -7,7 +7,6 @@ from typing import Any
 
 from kcore import ops as O
 from kcore.graph import Tensor, apply
-from kcore.ops.common import as_tensor as _tensor
 from kcore.ops.common import no_python_bool
 
 __all__ = [
@@ -270,4 +269,4 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
     Returns:
         ``(batch, other axes of x, other axes of y)``; ``(batch, 1)`` if there are no others.
     """
-    return O.batch_dot(_tensor(x), _tensor(y), axes)
+    return O.batch_dot(x, y, axes)

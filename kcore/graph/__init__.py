@@ -2,7 +2,7 @@
 
 from kcore.graph.constant import constant, constant_value, placeholder
 from kcore.graph.dims import decode_shape, dim_of, dims_of, encode_shape, shape_of
-from kcore.graph.node import Node, apply
+from kcore.graph.node import Node, apply, as_tensors
 from kcore.graph.op import Op, all_ops, get_op, register
 from kcore.graph.spec import Shape, Spec, may_equal
 from kcore.graph.static import static_int, static_value
@@ -19,6 +19,7 @@ __all__ = [
     "Tensor",
     "all_ops",
     "apply",
+    "as_tensors",
     "constant",
     "constant_value",
     "decode_shape",

@@ -73,7 +73,9 @@ def constant(
         value: a number, a nested sequence, or an array; it is copied.
         dtype: its element type; by default that of an array, `floatx` for Python floats, int32 for ints.
         shape: a shape to fill with a scalar or to give to the elements.
-        like: the dtype that a Python number takes where `dtype` is not given.
+        like: the dtype of what stands beside it, for where `dtype` is not given. A number takes it, and so does an
+            array as far as it can hold it: floats take a floating dtype, and integers an integer one that is wide
+            enough.
 
     Raises:
         DTypeError: the value is not numeric.
@@ -97,7 +99,7 @@ def _dtype_of(value: Any, like: str | None) -> str:
     from kcore import config
 
     if hasattr(value, "dtype"):
-        return dtypes.canonical(value.dtype)
+        return _beside(np.asarray(value), dtypes.canonical(value.dtype), like, config.floatx())
     if isinstance(value, (bool, int, float)):
         return dtypes.of_scalar(value, like, config.floatx())
     try:
@@ -108,6 +110,18 @@ def _dtype_of(value: Any, like: str | None) -> str:
         raise DTypeError(f"expected a number, an array or a tensor, got {type(value).__name__}: {value!r:.80}")
     kind = {"b": True, "f": 1.0}.get(array.dtype.kind, 0)
     return dtypes.of_scalar(kind, like, config.floatx()) if array.dtype.kind != "i" else like or _int_for(array)
+
+
+def _beside(array: np.ndarray, own: str, like: str | None, floatx: str) -> str:
+    """The dtype that an array of dtype `own` takes beside an operand of dtype `like`."""
+    if like is None:
+        return own
+    if dtypes.is_float(own):
+        return dtypes.of_scalar(1.0, like, floatx)
+    if dtypes.is_integer(own) and dtypes.is_integer(like):
+        least, most = dtypes.limits(like)
+        return like if array.size == 0 or (array.min() >= least and array.max() <= most) else own
+    return own
 
 
 def _int_for(array: np.ndarray) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 from kcore import dtypes
@@ -67,11 +68,17 @@ class Node:
         return f"<node {self.serial} {self.op.name}({args}) -> {', '.join(map(str, self.specs))}>"
 
 
-def as_tensors(values: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """Operands as tensors; Python scalars take the dtype of the tensors and arrays beside them."""
-    if all(isinstance(v, Tensor) for v in values):
+def as_tensors(values: Iterable[Any]) -> tuple[Tensor, ...]:
+    """Operands as tensors. Numbers and arrays take the dtype of the tensors beside them, as far as it can hold them.
+
+    NumPy makes float64 of nearly everything: ``x / np.sqrt(d)`` and ``x - np.array([104.0, 117.0])`` are float32 where
+    the tensor `x` is. Among arrays alone, Python numbers take the dtype of the arrays.
+    """
+    values = tuple(values)
+    tensors = [v.dtype for v in values if isinstance(v, Tensor)]
+    if len(tensors) == len(values):
         return values
-    known = [v.dtype if isinstance(v, Tensor) else dtypes.canonical(v.dtype) for v in values if hasattr(v, "dtype")]
+    known = tensors or [dtypes.canonical(v.dtype) for v in values if hasattr(v, "dtype")]
     like = dtypes.promote(*known) if known else None
     return tuple(v if isinstance(v, Tensor) else constant(v, like=like) for v in values)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kcore.errors import ShapeError
-from kcore.graph import Node, Op, Spec, Tensor, apply, dim_of, may_equal, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, as_tensors, dim_of, may_equal, register
 from kcore.ops.common import as_tensor, broadcast_shapes, normalize_axes, require_float
 from kcore.ops.creation import full
 from kcore.ops.elementwise import rsqrt, square
@@ -158,24 +158,23 @@ def normalize_batch(
     x = as_tensor(x)
     over = normalize_axes("batch_norm", axes, x.ndim)
     kept = [dim_of(x, i) for i in range(x.ndim) if i not in over]
-    gamma = full(kept, 1.0, x.dtype) if gamma is None else _weight(gamma, kept)
-    beta = full(kept, 0.0, x.dtype) if beta is None else _weight(beta, kept)
+    gamma = full(kept, 1.0, x.dtype) if gamma is None else _weight(x, gamma, kept)
+    beta = full(kept, 0.0, x.dtype) if beta is None else _weight(x, beta, kept)
     y, mean, var, _ = apply("batch_norm", x, gamma, beta, axes=over, epsilon=float(epsilon))
     return y, mean, var
 
 
-def _weight(weight: Any, kept: list[Any]) -> Tensor:
-    weight = as_tensor(weight)
+def _weight(x: Tensor, weight: Any, kept: list[Any]) -> Tensor:
+    _, weight = as_tensors((x, weight))
     return weight if weight.ndim == len(kept) else reshape(weight, kept)
 
 
 def apply_batch_norm(x: Any, mean: Any, var: Any, beta: Any, gamma: Any, epsilon: float) -> Tensor:
     """``(x - mean) / sqrt(var + epsilon) * gamma + beta`` with given statistics, all broadcast; None for none."""
-    x = as_tensor(x)
+    x, mean, var, *weights = as_tensors((x, mean, var, *(t for t in (beta, gamma) if t is not None)))
     require_float("batch_normalization", x.spec)
-    given = [as_tensor(t) for t in (mean, var, beta, gamma) if t is not None]
-    broadcast_shapes("batch_normalization", x.spec, *(t.spec for t in given))
-    scale = rsqrt(as_tensor(var) + epsilon)
+    broadcast_shapes("batch_normalization", *(t.spec for t in (x, mean, var, *weights)))
+    scale = rsqrt(var + epsilon)
     if gamma is not None:
         scale = scale * gamma
     shift = -(mean * scale) if beta is None else beta - mean * scale

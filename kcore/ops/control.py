@@ -8,7 +8,7 @@ from typing import Any
 
 from kcore.dtypes import is_float, promote
 from kcore.errors import ShapeError
-from kcore.graph import Node, Op, Spec, Tensor, apply, constant_value, may_equal, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, as_tensors, constant_value, may_equal, register
 from kcore.ops.common import broadcast_shapes
 from kcore.ops.creation import full_like
 
@@ -140,8 +140,6 @@ def select(condition: Tensor, a: Any, b: Any) -> Tensor:
 
 
 def _as_pair(a: Any, b: Any) -> tuple[Tensor, Tensor]:
-    from kcore.graph.node import as_tensors
-
     first, second = as_tensors((a, b))
     if first.dtype != second.dtype and is_float(first.dtype) != is_float(second.dtype):
         joined = promote(first.dtype, second.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore import dtypes
 from kcore.errors import ShapeError
-from kcore.graph import Node, Op, Spec, Tensor, apply, decode_shape, dim_of, encode_shape, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, as_tensors, decode_shape, dim_of, encode_shape, register
 from kcore.ops.common import as_tensor, merge_dims, normalize_axis, refill
 from kcore.ops.creation import full_like
 from kcore.ops.movement import reshape
@@ -189,7 +189,7 @@ def _inside(padding: Sequence[tuple[int, int]]) -> tuple[slice, ...]:
 
 
 def _same_dtype(xs: Sequence[Any]) -> list[Tensor]:
-    tensors = [as_tensor(x) for x in xs]
+    tensors = as_tensors(xs)
     dtype = dtypes.promote(*(t.dtype for t in tensors))
     return [t if t.dtype == dtype else apply("cast", t, dtype=dtype) for t in tensors]
 

@@ -8,7 +8,7 @@ from typing import Any
 from kcore import config
 from kcore.dtypes import is_float
 from kcore.errors import ShapeError
-from kcore.graph import Shape, Tensor, dim_of, dims_of
+from kcore.graph import Shape, Tensor, as_tensors, dim_of, dims_of
 from kcore.ops.common import as_tensor, merge_dims, require_float
 from kcore.ops.elementwise import cast, clip, log, softplus
 from kcore.ops.indexing import pick
@@ -28,9 +28,9 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
     Returns:
         ``(...)``.
     """
-    output = as_tensor(output)
+    target, output = as_tensors((target, output))
     require_float("categorical_crossentropy", output.spec)
-    target = cast(as_tensor(target), output.dtype)
+    target = cast(target, output.dtype)
     merge_dims("categorical_crossentropy", (target.spec, output.spec))
     if from_logits:
         logarithms = log_softmax(output)
@@ -75,9 +75,8 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
         target: numbers in ``[0, 1]``.
         output: probabilities, which are clipped to ``[epsilon, 1 - epsilon]``; or, with `from_logits`, their logits.
     """
-    output = as_tensor(output)
+    target, output = as_tensors((target, output))
     require_float("binary_crossentropy", output.spec)
-    target = as_tensor(target)
     if not is_float(target.dtype):
         target = cast(target, output.dtype)
     if not from_logits:

@@ -8,8 +8,8 @@ from typing import Any
 
 from kcore import dtypes
 from kcore.errors import ShapeError
-from kcore.graph import Node, Op, Spec, Tensor, apply, dim_of, register
-from kcore.ops.common import as_tensor, broadcast_shapes, normalize_axis, unbroadcast
+from kcore.graph import Node, Op, Spec, Tensor, apply, as_tensors, dim_of, register
+from kcore.ops.common import broadcast_shapes, normalize_axis, unbroadcast
 from kcore.ops.elementwise import cast
 from kcore.ops.movement import expand_dims, reshape, squeeze, transpose
 from kcore.ops.reduce import reduce_sum
@@ -79,7 +79,7 @@ def _is_swap(x: Tensor) -> bool:
 
 def matmul(a: Any, b: Any) -> Tensor:
     """``a @ b``: matrices in the last two axes, leading axes broadcast; vectors as NumPy takes them."""
-    a, b = as_tensor(a), as_tensor(b)
+    a, b = as_tensors((a, b))
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError(f"matmul needs vectors or matrices, got {a.spec} and {b.spec}", op="matmul")
     y = apply("matmul", expand_dims(a, 0) if a.ndim == 1 else a, expand_dims(b, 1) if b.ndim == 1 else b)
@@ -97,7 +97,7 @@ def dot(x: Any, y: Any) -> Tensor:
     Returns:
         ``(*x.shape[:-1], *y.shape[:-2], m)``.
     """
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = as_tensors((x, y))
     if x.ndim == 0 or y.ndim == 0:
         raise ShapeError(f"dot needs tensors with at least one dimension, got {x.spec} and {y.spec}", op="dot")
     return tensordot(x, y, ((x.ndim - 1,), (max(y.ndim - 2, 0),)))
@@ -112,7 +112,7 @@ def tensordot(x: Any, y: Any, axes: tuple[Sequence[int], Sequence[int]]) -> Tens
     Returns:
         the other axes of `x`, then the other axes of `y`.
     """
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = as_tensors((x, y))
     x_axes = [normalize_axis("tensordot", a, x.ndim) for a in axes[0]]
     y_axes = [normalize_axis("tensordot", a, y.ndim) for a in axes[1]]
     for a, b in zip(x_axes, y_axes, strict=True):
@@ -138,7 +138,7 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
     Returns:
         ``(batch, other axes of x, other axes of y)``, with a last axis of length 1 if there are no others.
     """
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = as_tensors((x, y))
     if x.ndim < 2 or y.ndim < 2:
         raise ShapeError(
             f"batch_dot needs tensors of at least 2 dimensions, got {x.spec} and {y.spec}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kcore.errors import ShapeError
-from kcore.graph import Tensor, dim_of
+from kcore.graph import Tensor, as_tensors, dim_of
 from kcore.ops.common import as_tensor, require_float
 from kcore.ops.elementwise import maximum, rsqrt, square
 from kcore.ops.movement import reshape
@@ -24,7 +24,7 @@ def bias_add(x: Any, bias: Any, data_format: str) -> Tensor:
     Raises:
         ShapeError: the bias has another rank.
     """
-    x, bias = as_tensor(x), as_tensor(bias)
+    x, bias = as_tensors((x, bias))
     if bias.ndim not in (1, x.ndim - 1):
         raise ShapeError(
             f"Unexpected bias dimensions {bias.ndim}: expected 1, or {x.ndim - 1} for {x.spec}; got {bias.spec}",

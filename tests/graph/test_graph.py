@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-import kcore.ops  # noqa: F401 - registers the operations
+from kcore import ops as O
 from kcore.errors import DTypeError, GraphError, ShapeError
 from kcore.grad import gradients
 from kcore.graph import (
@@ -74,6 +74,41 @@ def test_python_numbers_never_widen():
     assert (i + x).dtype == "float32"
     half = placeholder((4,), "float16", "h")
     assert (half * 0.1).dtype == "float16"
+
+
+def test_arrays_and_numpy_numbers_never_widen_tensors():
+    """NumPy makes float64 of nearly everything; `scores / np.sqrt(d)` and `image - np.array(means)` stay float32."""
+    x = placeholder((4, 3), "float32", "x")
+    double = np.array([1.0, 2.0, 3.0])
+    for y in (x / np.sqrt(8), np.float64(2) ** x, x - double, double * x, np.maximum.reduce(double) + x):
+        assert y.dtype == "float32"
+    assert (placeholder((3,), "float16", "h") * double).dtype == "float16"
+    assert (placeholder((3,), "float64", "d") * double.astype("float32")).dtype == "float64"
+    assert (x + np.arange(3)).dtype == "float32"
+
+    i = placeholder((3,), "int32", "i")
+    assert (i + np.arange(3)).dtype == (np.int64(7) - i).dtype == "int32"
+    assert (i + np.array([0, 2**31, 1])).dtype == "int64", "nothing is lost"
+    assert (i * double).dtype == "float32", "as beside Python's floats: floatx"
+    assert (i > np.bool_(True)).dtype == "bool"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_functions_of_several_operands_keep_the_dtype_of_the_tensors(first):
+    x = placeholder((2, 3), "float32", "x")
+    a = np.arange(6.0).reshape(2, 3)
+    x, y = (x, a) if first else (a, x)
+    made = [
+        O.maximum(x, y),
+        O.where(np.array([True, False, True]), x, y),
+        O.matmul(x, y.T if first else O.transpose(y, (1, 0))),
+        O.batch_dot(x, y, 1),
+        O.concat([x, y]),
+        O.stack([x, y]),
+        O.binary_crossentropy(x, y),
+        O.categorical_crossentropy(x, y),
+    ]
+    assert {t.dtype for t in made} == {"float32"}
 
 
 def test_constants_compare_by_content():

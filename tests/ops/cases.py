@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kcore import ops as O
-from kcore.graph import apply
+from kcore.graph import apply, constant
 
 RNG = np.random.default_rng(7)
 
@@ -116,7 +116,7 @@ unary("sigmoid", normal(2, 3), sigmoid)
 case("relu", lambda x: apply("relu", x), away(2, 3), lambda x: np.maximum(x, 0), ("relu", "relu_grad"))
 case(
     "relu_grad",
-    lambda g: apply("relu_grad", np.array([0.0, 2.0, 0.0, 1e-30], "float32"), g),
+    lambda g: apply("relu_grad", constant([0.0, 2.0, 0.0, 1e-30], "float32"), g),
     away(4),
     lambda g: g * [0, 1, 0, 1],
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kcore import dtypes
-from kcore.graph import Node, Op, Spec, Tensor, apply, register
+from kcore.graph import Node, Op, Spec, Tensor, apply, as_tensors, register
 from kcore.ops.common import broadcast_shapes, unbroadcast
 from kcore.ops.elementwise.base import Comparison, Unary, if_same
 
@@ -114,13 +114,9 @@ class Cast(Op):
 def where(condition: Any, a: Any, b: Any) -> Tensor:
     """Elements of `a` where `condition` (bool, or not zero) holds, else of `b`; broadcast.
 
-    Python numbers among `a` and `b` take the dtype of the other one.
+    Numbers and arrays among `a` and `b` take the dtype of the other one.
     """
-    like = next((v.dtype for v in (a, b) if hasattr(v, "dtype")), None)
-    from kcore.graph import constant
-
-    a, b = (v if isinstance(v, Tensor) else constant(v, like=str(like) if like is not None else None) for v in (a, b))
-    return apply("where", condition, a, b)
+    return apply("where", condition, *as_tensors((a, b)))
 
 
 def cast(x: Any, dtype: str) -> Tensor:
