@@ -116,24 +116,29 @@ def split(graph: Graph) -> Graph:
 
     def _forward(node: Node, now: Now) -> Sequence[Tensor]:
         x, gamma, beta = map(now, node.inputs)
-        mean, var, inv = apply("batch_moments", x, **node.attrs)
+        order, axes = _neighbours(x, node.attrs["axes"])
+        x = _turned(x, order)
+        mean, var, inv = apply("batch_moments", x, axes=axes, epsilon=node.attrs["epsilon"])
         moments[node] = mean, inv
-        along = [_along(t, x, node.attrs["axes"]) for t in (mean, inv, gamma, beta)]
-        return apply("batch_normalize", x, *along), *(_cast(t, x.dtype) for t in (mean, var, inv))
+        along = [_along(t, x, axes) for t in (mean, inv, gamma, beta)]
+        y = _turned(apply("batch_normalize", x, *along), _back(order))
+        return y, *(_cast(t, x.dtype) for t in (mean, var, inv))
 
     def _gradient(node: Node, now: Now) -> Sequence[Tensor]:
         x, gamma, mean, inv, g = map(now, node.inputs)
-        axes = node.attrs["axes"]
+        order, axes = _neighbours(x, node.attrs["axes"])
         rectified: tuple[Tensor, ...] = ()
         forward = node.inputs[2].node
         if forward in moments and forward.inputs[0].key == node.inputs[0].key:
             mean, inv = moments[forward]
             if _is_rectified(node.inputs[4], forward, readers):
                 g, rectified = now(node.inputs[4].node.inputs[1]), tuple(map(now, forward.inputs[1:]))
+        x, g = _turned(x, order), _turned(g, order)
         mean, inv, gamma, *rest = (_along(t, x, axes) for t in (mean, inv, gamma, *rectified))
         g_gamma, g_beta, *means = apply("batch_norm_sums", x, g, mean, inv, *rest, axes=axes)
         means = [_along(t, x, axes) for t in means]
-        return apply("batch_norm_return", g, x, mean, inv, gamma, *means, *rest[1:]), g_gamma, g_beta
+        gx = apply("batch_norm_return", g, x, mean, inv, gamma, *means, *rest[1:])
+        return _turned(gx, _back(order)), g_gamma, g_beta
 
     return rewrite(graph, rule)
 
@@ -147,12 +152,26 @@ def _is_rectified(g: Tensor, normalization: Node, readers: Counter[Any]) -> bool
 
 
 def _splits(node: Node) -> bool:
-    """Whether `node` is a normalization, or its gradient, whose channels are neighbours (see `channels_of`)."""
+    """Whether `node` is a normalization, or its gradient, of something."""
+    return node.op.name in ("batch_norm", "batch_norm_grad") and bool(node.specs[0].size)
+
+
+def _neighbours(x: Tensor, axes: Axes) -> tuple[Axes, Axes]:
+    """An order of dimensions in which those of the channels are neighbours (see `channels_of`), and `axes` in it."""
     from kcore_backends_cupy.kernels.batch_norm import channels_of
 
-    if node.op.name not in ("batch_norm", "batch_norm_grad") or not node.specs[0].size:
-        return False
-    return channels_of(node.specs[0].sizes, node.attrs["axes"]) is not None
+    if channels_of(x.spec.sizes, axes) is not None:
+        return tuple(range(x.ndim)), axes
+    kept = tuple(i for i in range(x.ndim) if i not in axes)
+    return (*axes, *kept), tuple(range(len(axes)))
+
+
+def _back(order: Axes) -> Axes:
+    return tuple(order.index(i) for i in range(len(order)))
+
+
+def _turned(t: Tensor, order: Axes) -> Tensor:
+    return t if order == tuple(range(t.ndim)) else apply("transpose", t, perm=order)
 
 
 def _along(t: Tensor, x: Tensor, axes: Axes) -> Tensor:

@@ -89,7 +89,7 @@ def sources(emulated: CupyDevice, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 
 
 @pytest.fixture(scope="session")
-def compile_for() -> Callable[..., bytes]:
+def compile_for() -> Callable[..., Any]:
     """Compiles source for an architecture, by NVRTC."""
     path = nvrtc.find()
     if path is None:
@@ -98,8 +98,8 @@ def compile_for() -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def check_sources(sources: dict[str, str], compile_for: Callable[..., bytes]) -> Callable[[], None]:
-    """Called at a test's end: all its kernels compile for each architecture."""
+def check_sources(sources: dict[str, str], compile_for: Callable[..., Any]) -> Callable[[], None]:
+    """Called at a test's end: all its kernels compile for each architecture, and have registers enough."""
 
     def check() -> None:
         assert sources
@@ -109,7 +109,11 @@ def check_sources(sources: dict[str, str], compile_for: Callable[..., bytes]) ->
             renamed = re.sub(rf"{_ENTRY}{name}\(", rf"\g<1>{name}_{i}(", source)
             apart.append(f"namespace n{i} {{ {renamed} }}\n")
         for architecture in ARCHITECTURES:
-            assert len(compile_for(PRELUDE + "".join(apart), architecture, launch.OPTIONS)) > 500
+            code, used = compile_for(PRELUDE + "".join(apart), architecture, launch.OPTIONS)
+            assert len(code) > 500 and used
+            assert not {name: use for name, use in used.items() if use.spilled}, "registers do not suffice"
+            most = max(use.registers for use in used.values())
+            assert most * launch.BLOCK <= 65536  # larger blocks have a bound, to which the compiler keeps
 
     return check
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import ctypes
 import glob
 import importlib.util
+import re
 from pathlib import Path
+from typing import NamedTuple
+
+_USE = re.compile(r"entry function '(\w+)'.*?(\d+) bytes spill loads.*?Used (\d+) registers", re.DOTALL)
+
+
+class Use(NamedTuple):
+    """What a thread of a kernel uses: registers, and bytes of memory in their place."""
+
+    registers: int
+    spilled: int
 
 
 def find() -> str | None:
@@ -29,15 +40,15 @@ class NVRTC:
     def __init__(self, path: str):
         self._library = ctypes.CDLL(path)
 
-    def compile(self, source: str, architecture: str, options: tuple[str, ...] = ()) -> bytes:
-        """Machine code for e.g. 'sm_90'.
+    def compile(self, source: str, architecture: str, options: tuple[str, ...] = ()) -> tuple[bytes, dict[str, Use]]:
+        """Machine code for e.g. 'sm_90', and what each kernel uses.
 
         Raises:
             AssertionError: the source has errors; with the compiler's words.
         """
         lib, program, size = self._library, ctypes.c_void_p(), ctypes.c_size_t()
         assert lib.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kcore.cu", 0, None, None) == 0
-        words = [f"--gpu-architecture={architecture}".encode(), *(o.encode() for o in options)]
+        words = [f"--gpu-architecture={architecture}".encode(), b"--ptxas-options=-v", *(o.encode() for o in options)]
         status = lib.nvrtcCompileProgram(program, len(words), (ctypes.c_char_p * len(words))(*words))
         lib.nvrtcGetProgramLogSize(program, ctypes.byref(size))
         log = ctypes.create_string_buffer(size.value)
@@ -47,4 +58,4 @@ class NVRTC:
         code = ctypes.create_string_buffer(size.value)
         lib.nvrtcGetCUBIN(program, code)
         lib.nvrtcDestroyProgram(ctypes.byref(program))
-        return code.raw
+        return code.raw, {name: Use(int(n), int(spilled)) for name, spilled, n in _USE.findall(log.value.decode())}

@@ -57,9 +57,10 @@ def test_long_channels(emulated, check_sources, dtype, shape, axes):
     check_sources()
 
 
-def test_other_axes_between_those_of_the_channels(emulated):
-    """By the portable kernel."""
-    compare(emulated, np.random.RandomState(2).standard_normal((4, 3, 5)), (1,))
+@pytest.mark.parametrize(("shape", "axes"), [((4, 3, 5), (1,)), ((2, 3, 4, 5), (1, 3)), ((2, 3, 4, 5), (0, 2))])
+def test_other_axes_between_those_of_the_channels(emulated, shape, axes):
+    calls = compare(emulated, np.random.RandomState(2).standard_normal(shape), axes)
+    assert [type(call) for call in calls] == [Segment]
 
 
 def test_a_mean_far_from_zero(emulated):

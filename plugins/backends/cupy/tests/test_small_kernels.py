@@ -15,7 +15,7 @@ from kcore.runtime import devices
 from kcore.runtime.function import Function
 from kcore.runtime.numpy_device import NumpyDevice
 from kcore_backends_cupy.capture import Segment
-from kcore_backends_cupy.kernels import added_rows
+from kcore_backends_cupy.kernels import added_rows, sorting
 
 QUICK = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 FLOATS = ("float16", "float32", "float64")
@@ -135,9 +135,24 @@ def many_rows(count, rows, width, padding):
     return instance
 
 
-def test_very_many_rows(emulated, monkeypatch):
-    monkeypatch.setattr(added_rows, "MANY", 300)
-    many_rows(301, 5, 2, 0.5)
+@QUICK
+@given(
+    count=st.integers(added_rows.FEW + 1, 3000),
+    rows=st.sampled_from([1, 5, 15, 16, 17, 300, 5000]),
+    padding=st.floats(0, 1),
+)
+def test_very_many_rows(emulated, count, rows, padding):
+    """They are put in order by their digits; in launches, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sorting, "MANY", added_rows.FEW)
+        instance = many_rows(count, rows, 2, padding)
+    assert [type(call) for _, call in instance._calls] == [Segment]
+
+
+def test_source_of_sorting(monkeypatch, emulated, check_sources):
+    monkeypatch.setattr(sorting, "MANY", added_rows.FEW)
+    many_rows(400, 300, 2, 0.5)
+    check_sources()
 
 
 def test_an_index_out_of_range_adds_nothing(emulated):

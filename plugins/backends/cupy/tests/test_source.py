@@ -7,8 +7,10 @@ import pytest
 
 from kcore import backend as K
 from kcore.graph import all_ops, apply, placeholder
+from kcore.runtime.context import BindContext
 from kcore.runtime.function import Function
 from kcore_backends_cupy import expressions
+from kcore_backends_cupy.kernels import find_kernel
 
 FLOATS = ("float16", "float32", "float64")
 ATTRS = {
@@ -92,4 +94,20 @@ def test_kernels_of_a_training_step(sources, check_sources):
         step([given])
     names = set(sources.values())
     assert {"group", "gather", "gather_grad", "mask", "copy", "advance"} <= names
+    check_sources()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_largest_tiles(dtype, emulated, sources, check_sources):
+    """Products and convolutions with 8 x 8 elements for each thread; bound and compiled, not run."""
+    ctx = BindContext(emulated)
+    a, b, c = (emulated.empty(s, dtype) for s in ((2048, 64), (64, 2048), (2048, 2048)))
+    for out, left, right in ((c, a, b), (c, b.T, a.T), (b, a.T, c)):
+        find_kernel("matmul")(ctx, [out], [left, right], {})
+    x, w, y = (emulated.empty(s, dtype) for s in ((16, 32, 32, 64), (3, 3, 64, 256), (16, 32, 32, 256)))
+    window = {"strides": (1, 1), "padding": "same", "dilation": (1, 1)}
+    find_kernel("conv")(ctx, [y], [x, w], window)
+    find_kernel("conv_input_grad")(ctx, [x], [y, w], {**window, "spatial": (32, 32)})
+    find_kernel("conv_kernel_grad")(ctx, [w], [x, y], {**window, "kernel_size": (3, 3)})
+    assert any("x[8], y[8]" in source for source in sources)
     check_sources()

@@ -1,8 +1,8 @@
 """Rows added up by index: the gradient of an embedding. No atomic operations: two runs are equal to the bit.
 
-A few indices are compared with each other. More are put in order first, so that the rows of one index are neighbours:
-each index counts those that go before it, which for a batch of text is quicker than sorting, and can be captured. The
-rows of one index (that of the padding is half of a batch of text) are then added in chunks, and the chunks in order.
+A few indices are compared with each other. More are put in order first, so that the rows of one index are neighbours
+(`sorting`). The rows of one index (that of the padding is half of a batch of text) are then added in chunks, and the
+chunks in order.
 An index out of range is left out: a GPU cannot stop for it.
 """
 
@@ -15,19 +15,12 @@ from typing import Any
 import numpy as np
 
 from kcore_backends_cupy.kernels.moving import copy_launch, dense, fill_launch
-from kcore_backends_cupy.launch import BLOCK, Launch, Launches, compile_kernel, each, grid_stride
+from kcore_backends_cupy.kernels.sorting import ROW, sort_rows
+from kcore_backends_cupy.launch import Launches, each, grid_stride
 from kcore_backends_cupy.prelude import C_TYPES
 
 FEW = 256  # indices up to which every element of a row looks for the others of its index by itself
-MANY = 1 << 16  # indices from which CuPy sorts them: counting takes the square of their number
 CHUNK = 64  # rows that are added by one thread
-
-_WRAPPED = """
-__device__ inline i64 k_row(i64 row, i64 rows) {
-  if (row < 0) row += rows;
-  return row < 0 || row >= rows ? rows : row;
-}
-"""
 
 
 def gather_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], Any]:
@@ -53,7 +46,7 @@ def _add_rows(ctx: Any, out: Any, g: Any, index: Any, first: Any) -> Callable[[]
 
 def _compared(ctx: Any, out: Any, g: Any, index: Any) -> list[Any]:
     memory, register = C_TYPES[str(out.dtype)]
-    source = _WRAPPED + grid_stride(
+    source = ROW + grid_stride(
         "gather_grad",
         f"const {memory}* g, const {C_TYPES[str(index.dtype)][0]}* index, {memory}* out, i64 rows, i64 width, "
         "i64 count",
@@ -104,44 +97,10 @@ def _ordered(ctx: Any, out: Any, g: Any, index: Any) -> list[Any]:
     )
     sizes = [np.int64(width), np.int64(count)]
     return [
-        _sort(ctx, order, ordered, index, rows),
+        *sort_rows(ctx, order, ordered, index, rows),
         each(ctx.xp, chunk_source, "add_chunks", chunks * width, [g, order, ordered, totals, *sizes]),
         each(ctx.xp, source, "add_rows", g.size, [g, order, ordered, totals, out, np.int64(rows), *sizes]),
     ]
-
-
-def _sort(ctx: Any, order: Any, ordered: Any, index: Any, rows: int) -> Any:
-    """Puts the positions of indices in `order`, those of one index in their own, and the indices in `ordered`."""
-    count = index.size
-    if count > MANY:
-        return _sorted_by_cupy(ctx.xp, order, ordered, index, rows)
-    source = f"""{_WRAPPED}
-extern "C" __global__ void put_in_order(const {C_TYPES[str(index.dtype)][0]}* index, i64* order, i64* ordered, i64 rows, i64 count) {{
-  __shared__ i64 tile[{BLOCK}];
-  i64 k = blockIdx.x * (i64)blockDim.x + threadIdx.x, mine = k_row((i64)index[k < count ? k : 0], rows), before = 0;
-  for (i64 start = 0; start < count; start += blockDim.x) {{
-    i64 at = start + threadIdx.x;
-    tile[threadIdx.x] = at < count ? k_row((i64)index[at], rows) : rows + 1;
-    __syncthreads();
-    for (int j = 0; j < blockDim.x; ++j) before += tile[j] < mine || (tile[j] == mine && start + j < k);
-    __syncthreads();
-  }}
-  if (k < count) {{ order[before] = k; ordered[before] = mine; }}
-}}
-"""  # noqa: E501 - parameters of a kernel stand in one line
-    kernel = compile_kernel(ctx.xp, source, "put_in_order")
-    return Launch(kernel, (-(-count // BLOCK),), (BLOCK,), [index, order, ordered, np.int64(rows), np.int64(count)])
-
-
-def _sorted_by_cupy(cupy: Any, order: Any, ordered: Any, index: Any, rows: int) -> Callable[[], None]:
-    def sort() -> None:
-        row = index.reshape(-1).astype("int64")
-        row = cupy.where(row < 0, row + rows, row)
-        row = cupy.where((row < 0) | (row >= rows), rows, row)
-        order[...] = cupy.argsort(row, kind="stable")
-        ordered[...] = row[order]
-
-    return sort
 
 
 KERNELS: dict[str, Callable[..., Any]] = {"gather_grad": gather_grad, "scatter_add": scatter_add}
