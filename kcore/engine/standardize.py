@@ -136,7 +136,7 @@ def _distribute(data: Any, expected: Sequence[Expected], kind: str) -> list[Any]
             )
         return [data[n] for n in names]
     if isinstance(data, (list, tuple)):
-        return _distribute_list(list(data), names, kind)
+        return _distribute_list(list(data), expected, kind)
     if len(names) != 1:
         raise DataError(
             f"Error when checking model {kind}: expected {len(names)} arrays, for {names}, as a list or a dict, but "
@@ -146,9 +146,10 @@ def _distribute(data: Any, expected: Sequence[Expected], kind: str) -> list[Any]
     return [data]
 
 
-def _distribute_list(data: list[Any], names: list[str], kind: str) -> list[Any]:
+def _distribute_list(data: list[Any], expected: Sequence[Expected], kind: str) -> list[Any]:
+    names = [e.name for e in expected]
     nested = not any(hasattr(item, "shape") for item in data)
-    if len(names) == 1 and nested and len(data) > 1:
+    if len(names) == 1 and nested and (len(data) > 1 or _is_one_sample(data, expected[0])):
         return [data]  # the samples themselves, as Python numbers or lists
     if len(names) == 1 and nested and data and not isinstance(data[0], (list, tuple)):
         return [data]
@@ -160,6 +161,14 @@ def _distribute_list(data: list[Any], names: list[str], kind: str) -> list[Any]:
             argument=KINDS[kind],
         )
     return data
+
+
+def _is_one_sample(data: list[Any], expected: Expected) -> bool:
+    """Whether a list of one list is the only sample, rather than all samples for the only place."""
+    try:
+        return expected.shape is not None and bool(data) and expected.fits(np.shape(data))
+    except ValueError:  # ragged
+        return False
 
 
 def _array(item: Any, expected: Expected, kind: str) -> Any:

@@ -31,8 +31,11 @@ def test_numbers_become_a_column(data):
 def test_a_single_sample_as_nested_list():
     (array,) = standardize([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [A], "input")
     assert array.shape == (2, 3)
-    (array,) = standardize([[[1.0, 2.0, 3.0]]], [A], "input")
-    assert array.shape == (1, 3)
+    for one in ([[1.0, 2.0, 3.0]], [[[1.0, 2.0, 3.0]]]):  # the samples; a list of arrays
+        (array,) = standardize(one, [A], "input")
+        assert array.shape == (1, 3)
+    (array,) = standardize([[1.0, 2.0, 3.0]], [Expected("x", (None, 1))], "target")  # a list of one list of numbers
+    assert array.shape == (3, 1)
 
 
 def test_lists_and_dicts_in_the_order_of_the_model():
