@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import operator
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,8 @@ from kcore.graph import placeholder
 from kcore.runtime import devices
 from kcore.runtime.function import Function
 from kcore_backends_cupy import CupyDevice
-from kcore_backends_cupy.emulation import kernels
+from kcore_backends_cupy.emulation import kernels, streams
+from kcore_backends_cupy.emulation.arrays import api
 from kcore_backends_cupy.emulation.compiler import ORDER, compiler
 from kcore_backends_cupy.prelude import PRELUDE
 
@@ -161,3 +165,25 @@ def test_every_value_of_a_plan_has_memory_of_its_own(monkeypatch):
 
 def _owner(array):
     return kernels._memory(array._a).nbytes
+
+
+def test_the_stand_in_takes_what_cupy_takes(xp):
+    """Parameters of what the plugin calls have CuPy's names and order."""
+    xp.cuda.Graph = streams.Graph  # which nobody makes by its name
+    called = api()["called"]
+    for name in called.keys() - {"cuda.set_allocator", "cuda.runtime.runtimeGetVersion", "cuda.alloc_pinned_memory"}:
+        ours = [p for p in inspect.signature(operator.attrgetter(name)(xp)).parameters if p != "self"]
+        assert [p for p in called[name] if p in ours] == ours, name
+
+
+def test_streams_and_events_belong_to_a_device(xp):
+    with xp.cuda.Device(1):
+        stream, event = xp.cuda.Stream(), xp.cuda.Event()
+        event.record(stream)
+    with pytest.raises(RuntimeError, match="does not match with the current device"), stream:
+        pass
+    with pytest.raises(RuntimeError, match="of different devices"):
+        event.record(xp.cuda.Stream())
+    with pytest.raises(RuntimeError, match="legacy"):
+        xp.cuda.get_current_stream().begin_capture()
+    xp.cuda.Stream().wait_event(event)  # waiting may cross devices

@@ -68,9 +68,9 @@ class ndarray:
         _copy_in(stream, lambda: np.copyto(target, self._a), blocking)
         return target
 
-    def set(self, value: np.ndarray, stream: Stream | None = None) -> None:
-        assert isinstance(value, np.ndarray) and value.dtype == self._a.dtype and value.shape == self._a.shape
-        _copy_in(stream, lambda: np.copyto(self._a, value), stream is None)
+    def set(self, arr: np.ndarray, stream: Stream | None = None) -> None:
+        assert isinstance(arr, np.ndarray) and arr.dtype == self._a.dtype and arr.shape == self._a.shape
+        _copy_in(stream, lambda: np.copyto(self._a, arr), stream is None)
 
     def __getattr__(self, name: str) -> Any:
         if name not in api()["ndarray"]:

@@ -27,7 +27,9 @@ _DTYPES = {memory: dtype for dtype, (memory, _) in C_TYPES.items()} | {"i64": "i
 class RawModule:
     """Source compiled by g++."""
 
-    def __init__(self, *, code: str, options: tuple[str, ...] = (), **_: Any):
+    def __init__(self, *, code: str, options: tuple[str, ...] = ()):
+        if not isinstance(options, tuple):
+            raise TypeError(f"Argument 'options' has incorrect type (expected tuple, got {type(options).__name__})")
         self._library = compile_source(code, Mode.checked)
         if self._library.shared_bytes > SHARED:
             raise RuntimeError(f"uses too much shared data (0x{self._library.shared_bytes:x} bytes, 0xc000 max)")
@@ -90,6 +92,8 @@ def _dtype(parameter: str, typedefs: dict[str, str]) -> tuple[bool, str]:
 
 def _check_sizes(grid: Sequence[int], block: Sequence[int], bound: int) -> None:
     """What CUDA refuses as an invalid value, or runs with other sizes than were meant."""
+    if not isinstance(grid, tuple) or not isinstance(block, tuple):
+        raise TypeError(f"Expected tuple, got grid {grid!r} and block {block!r}")
     fit = all(0 < n <= most for n, most in (*zip(grid, MOST_BLOCKS), *zip(block, MOST_THREADS)))
     if not fit or len(grid) > 3 or len(block) > 3 or math.prod(block) > min(bound, 1024):
         raise RuntimeError(f"CUDA_ERROR_INVALID_VALUE: grid {grid}, block {block}, at most {bound} threads")

@@ -78,8 +78,8 @@ def make_cupy(on_paper: bool = False) -> Any:
         getDeviceCount=streams.device_count,
         CUDARuntimeError=RuntimeError,
         memGetInfo=lambda: (MEMORY, MEMORY),
-        deviceCanAccessPeer=lambda one, other: 1,
-        deviceEnablePeerAccess=lambda other: None,
+        deviceCanAccessPeer=lambda device, peerDevice: 1,
+        deviceEnablePeerAccess=lambda peerDevice: None,
         memcpyPeerAsync=streams.memcpy_peer_async,
     )
     module.cuda = types.SimpleNamespace(

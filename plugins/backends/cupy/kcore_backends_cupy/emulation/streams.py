@@ -58,8 +58,8 @@ def current_device() -> int:
 class Device:
     """A device, as CuPy's: a context manager, or for the rest of the thread by `use`."""
 
-    def __init__(self, number: int | None = None):
-        self.id = _here.device if number is None else number
+    def __init__(self, device: int | None = None):
+        self.id = _here.device if device is None else device
 
     def use(self) -> None:
         _check_number(self.id)
@@ -100,6 +100,11 @@ class Stream:
             _streams[self.ptr] = self
 
     def __enter__(self) -> Stream:
+        if self.device != _here.device and not self.null:
+            raise RuntimeError(
+                f"The device that the stream is created on ({self.device}) does not match with the current device "
+                f"({_here.device})"
+            )
         _stack().append(self)
         return self
 
@@ -119,6 +124,8 @@ class Stream:
             self.pending.pop(0)()
 
     def begin_capture(self, mode: Any = None) -> None:
+        if self.null:
+            raise RuntimeError("cannot capture on the default (legacy) stream")
         if self.captured is not None:
             raise RuntimeError("cudaErrorIllegalState: the stream is being captured")
         self.run()
@@ -154,9 +161,12 @@ class Event:
 
     def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False):
         self._at: tuple[Stream, int] | None = None
+        self._device = _here.device
 
     def record(self, stream: Stream | None = None) -> None:
         stream = stream or current_stream()
+        if stream.device != self._device:
+            raise RuntimeError("cudaErrorInvalidResourceHandle: an event and a stream of different devices")
         Recorder.note("record", self, stream)
         self._at = stream, stream.done + len(stream.pending)
 
@@ -240,11 +250,10 @@ def launch(work: Callable[[], None]) -> None:
         work()
 
 
-def memcpy_peer_async(target: int, target_device: int, source: int, source_device: int, size: int, ptr: int) -> None:
+def memcpy_peer_async(dst: int, dstDevice: int, src: int, srcDevice: int, size: int, stream: int) -> None:
     """A copy from one device to another, in a stream."""
-    stream = _streams[ptr]
-    Recorder.note("peer copy", stream, source_device, target_device)
-    stream.enqueue(partial(_move, target, source, size))
+    Recorder.note("peer copy", _streams[stream], srcDevice, dstDevice)
+    _streams[stream].enqueue(partial(_move, dst, src, size))
 
 
 def _move(target: int, source: int, size: int) -> None:
