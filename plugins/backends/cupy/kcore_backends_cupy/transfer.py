@@ -15,6 +15,7 @@ that each step is one copy. A batch that nothing is computed beside goes from th
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -48,7 +49,9 @@ class _Batch:
 
     @cached_property
     def there(self) -> list[Any]:
-        return [self._device.empty(memory.shape, str(memory.dtype)) for memory in self.host.memories]
+        made = [self._device.empty(memory.shape, str(memory.dtype)) for memory in self.host.memories]
+        self.put.record(self._device.stream)  # it may be memory of arrays that are gone, and still in use there
+        return made
 
 
 @dataclass
@@ -101,12 +104,15 @@ class PinnedStager(Stager):
         with device.here():
             self._batches = [_Batch(device, inputs) for _ in range(2)]
             self._stream = device.xp.cuda.Stream(non_blocking=True)
+        # Memory is free for others when it is let go: not before a copy under way has ended.
+        weakref.finalize(self, self._stream.synchronize).atexit = False
 
     def fill(self, read: Read) -> Any:
         batch = self._read(read)
         with self._device.here():
+            there = batch.there
             self._stream.wait_event(batch.put)
-            _send(batch.host.memories, batch.there, self._stream)
+            _send(batch.host.memories, there, self._stream)
             batch.sent.record(self._stream)
         return batch
 

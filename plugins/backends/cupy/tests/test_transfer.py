@@ -207,3 +207,15 @@ def test_fit_and_predict_as_on_the_host(emulated, monkeypatch, kept, shuffle):
     wanted = _fit(3, shuffle)
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-6)
+
+
+def test_a_stager_waits_for_its_copies_before_its_memory_is_free(emulated, log):
+    stager = emulated.stager(Block(emulated.empty, SPECS), [])
+    side = stager._stream
+    stager.fill(_batch(1))
+    first = stager._batches[0]
+    record = ("record", first.put, emulated.stream)  # what used the memory before is awaited, too
+    assert log.index(record) < log.index(("wait", side, first.put))
+    log.clear()
+    del stager
+    assert ("synchronize", side) in log
