@@ -252,7 +252,7 @@ class _FreeList:
         self._gaps = merged
 
 
-def overwritable(instruction: Instruction, result: Key, operand: Key, root_of: object) -> bool:
+def overwritable(instruction: Instruction, result: Key, operand: Key, root_of: Callable[[Key], Key]) -> bool:
     """Whether `instruction` may write `result` into the memory of `operand`, which nobody reads later.
 
     Within a group, the steps up to the one that makes `result` may read the operand, the steps after it may not;
@@ -261,15 +261,14 @@ def overwritable(instruction: Instruction, result: Key, operand: Key, root_of: o
     """
     if instruction.head is not None:
         return False
-    find = root_of  # a callable
-    target = find(operand)  # type: ignore[operator]
+    target = root_of(operand)
     made = next(i for i, n in enumerate(instruction.nodes) if n is result[0])
     spec = result[0].specs[result[1]]
     if instruction.fused and spec.shape != instruction.shape:
         return False  # a row value: its operands may be read for other rows
     for i, node in enumerate(instruction.nodes):
         for position, t in enumerate(node.inputs):
-            if find(t.key) != target:  # type: ignore[operator]
+            if root_of(t.key) != target:
                 continue
             if t.key != operand or t.spec.shape != spec.shape or i > made:
                 return False
