@@ -184,6 +184,10 @@ class Layer(Connected, Tracked):
         Raises:
             ValueError: the inputs are not what the layer expects.
         """
+        if "_inbound_nodes" not in self.__dict__:
+            raise GraphError(
+                f"{type(self).__name__}.__init__ does not call super().__init__(**kwargs), which makes a layer of it"
+            )
         with self._named_in_errors(), name_scope(self.name), recording(self) as record:
             self.assert_input_compatibility(inputs)
             self._build_for(to_list(inputs))

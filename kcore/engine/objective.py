@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 from kcore import backend as K
 from kcore import metrics
 from kcore.engine.layer import Layer
-from kcore.errors import ArgumentError, DataError, NotInstalledError
+from kcore.errors import ArgumentError, DataError, GraphError, NotInstalledError
 from kcore.graph import Tensor, apply, dims_of
 from kcore.ops.creation import full
 from kcore.plugins import registry
@@ -44,6 +45,11 @@ def masked_mean(
         scalar.
     """
     score = function(y_true, y_pred)
+    if not isinstance(score, (Tensor, Real)):
+        raise GraphError(
+            f"the loss or metric {name_of(function)} must return a tensor of the scores of the samples; it returned "
+            f"{score!r:.200}"
+        )
     if mask is not None:
         mask = K.cast(mask, K.floatx())
         share = K.mean(mask)

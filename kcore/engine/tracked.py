@@ -14,7 +14,7 @@ from kcore.engine.calls import distinct, is_frozen, running
 from kcore.engine.names import scoped
 from kcore.engine.structure import list_uid, to_list
 from kcore.errors import NotBuiltError, ShapeError
-from kcore.shapes import listed
+from kcore.shapes import listed, whole_number
 from kcore.versions import explained
 
 _KERAS_1_ORDER = ("shape", "initializer", "name", "trainable", "regularizer", "constraint")
@@ -99,12 +99,12 @@ class Tracked:
 
     def _weight_shape(self, name: str | None, shape: Any) -> tuple[int, ...]:
         try:
-            return tuple(int(size) for size in shape)
+            return tuple(whole_number(size, "shape", self) for size in shape)
         except TypeError:
             raise ShapeError(
-                f"Layer {self.name} cannot make its weight {name!r} of shape {shape}: every size of a weight must be "
-                "known. Give the dimension of the input that it comes from, such as Input(shape=(None, 16)) "
-                "for the last one.",
+                f"Layer {self.name} cannot make its weight {name!r} of shape {shape}: every size of a weight must be a "
+                "whole number and known. Give the dimension of the input that it comes from, such as "
+                "Input(shape=(None, 16)) for the last one.",
                 shapes=(shape,),
             ) from None
 

@@ -107,7 +107,8 @@ def _dtype_of(value: Any, like: str | None) -> str:
     except ValueError as error:
         raise DTypeError(f"cannot make a tensor of {value!r:.80}: {error}") from None
     if array.dtype == object or array.dtype.kind not in "biuf":
-        raise DTypeError(f"expected a number, an array or a tensor, got {type(value).__name__}: {value!r:.80}")
+        hint = ". For a size that is not known yet there is K.shape(x)[i]" if value is None else ""
+        raise DTypeError(f"expected a number, an array or a tensor, got {type(value).__name__}: {value!r:.80}{hint}")
     kind = {"b": True, "f": 1.0}.get(array.dtype.kind, 0)
     return dtypes.of_scalar(kind, like, config.floatx()) if array.dtype.kind != "i" else like or _int_for(array)
 

@@ -6,6 +6,7 @@ import pytest
 from kcore import backend as K
 from kcore.engine import Input, Layer
 from kcore.engine.structure import snake_case
+from kcore.errors import GraphError, ShapeError
 
 
 class Linear(Layer):
@@ -357,3 +358,18 @@ def test_set_weights_checks_before_it_changes():
 def test_count_params_of_a_layer_that_is_not_built():
     with pytest.raises(RuntimeError, match="You tried to call `count_params` on linear_1, but the layer isn't built"):
         Linear(2).count_params()
+
+
+def test_what_authors_of_layers_forget():
+    class NoBase(Layer):
+        def __init__(self, n):
+            self.n = n
+
+    class Fractions(Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(name="w", shape=(input_shape[-1], 2.5), initializer="ones")
+
+    with pytest.raises(GraphError, match=r"NoBase.__init__ does not call super\(\).__init__\(\*\*kwargs\)"):
+        NoBase(3)(Input((3,)))
+    with pytest.raises(ShapeError, match=r"weight 'w' of shape \(3, 2.5\): every size .* a whole number and known"):
+        Fractions()(Input((3,)))

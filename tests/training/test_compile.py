@@ -6,7 +6,7 @@ import pytest
 from kcore import backend as K
 from kcore import optimizers
 from kcore.engine.layer import Layer
-from kcore.errors import ArgumentError, DataError, KcoreWarning, NotCompiledError
+from kcore.errors import ArgumentError, DataError, DTypeError, GraphError, KcoreWarning, NotCompiledError
 from kcore.layers import Dense, Input, Lambda, Masking
 from kcore.models import Model, Sequential
 
@@ -311,3 +311,24 @@ def test_a_model_stays_compiled_as_it_was_where_compile_fails(rng, wrong):
     with pytest.raises(ValueError):
         model.compile(**{"optimizer": "adam", "loss": "mae", **wrong})
     assert (model.evaluate(*data, verbose=0), model.optimizer, model.loss, model.metrics) == before
+
+
+@pytest.mark.parametrize("returned", [None, (1, 2), "mse"])
+def test_a_loss_that_returns_no_tensor(returned):
+    def mine(y_true, y_pred):
+        return returned
+
+    model = Sequential([Dense(1, input_dim=2)])
+    with pytest.raises(GraphError, match="loss or metric mine must return a tensor .* it returned"):
+        model.compile("sgd", mine)
+    with pytest.raises(GraphError, match="loss or metric mine must return a tensor"):
+        model.compile("sgd", "mse", metrics=[mine])
+
+
+def test_a_loss_with_an_unknown_size():
+    def mine(y_true, y_pred):
+        return K.sum(K.square(y_true - y_pred)) / y_true.shape[0]
+
+    model = Sequential([Dense(1, input_dim=2)])
+    with pytest.raises(DTypeError, match=r"got NoneType: None. For a size that is not known yet there is K.shape\(x\)"):
+        model.compile("sgd", mine)
