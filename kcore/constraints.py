@@ -10,7 +10,7 @@ from kcore.graph import Tensor
 from kcore.plugins import registry
 from kcore.plugins.doors import open_door
 from kcore.plugins.objects import deserialize_keras_object, interpret, serialize_keras_object
-from kcore.shapes import real_number, whole_numbers
+from kcore.shapes import plain, real_number, whole_numbers
 
 Axis = int | Sequence[int]
 
@@ -147,7 +147,7 @@ def get(identifier: Any) -> Any:
 
 def _checked_axis(axis: Any, constraint: Constraint) -> Axis:
     whole_numbers(axis, "axis", type(constraint).__name__)
-    return axis  # as it was given: configurations are compared
+    return plain(axis)
 
 
 def _norms(w: Tensor, axis: Axis) -> Tensor:

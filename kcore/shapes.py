@@ -223,7 +223,7 @@ def normalize_data_format(value: str | None) -> str:
     return data_format
 
 
-def check_noise_shape(noise_shape: tuple[Any, ...], input_shape: tuple[int | None, ...], layer: Any) -> None:
+def check_noise_shape(noise_shape: Any, input_shape: tuple[int | None, ...], layer: Any) -> None:
     """Refuse the shape of a drop-out mask that does not broadcast to the input of its layer.
 
     Args:
@@ -232,8 +232,10 @@ def check_noise_shape(noise_shape: tuple[Any, ...], input_shape: tuple[int | Non
         layer: as in `positive_int`.
 
     Raises:
+        ArgumentError: ``noise_shape`` is no shape.
         ShapeError: the mask has more axes than the input, or a size that is neither 1 nor the input's.
     """
+    noise_shape = listed(noise_shape, "noise_shape", "ints and Nones", layer)
     sizes = zip(reversed(noise_shape), reversed(input_shape), strict=False)
     known = [(asked, size) for asked, size in sizes if hasattr(asked, "__index__") and size is not None]
     if len(noise_shape) > len(input_shape) or any(asked not in (1, size) for asked, size in known):

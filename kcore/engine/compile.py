@@ -24,6 +24,7 @@ from kcore.engine.step import Step
 from kcore.engine.weighting import check_mode
 from kcore.errors import ArgumentError, warn
 from kcore.graph import Tensor, nodes_of
+from kcore.shapes import real_number
 
 
 @dataclass
@@ -248,12 +249,17 @@ def _loss_weights(weights: Any, names: Sequence[str]) -> list[Any]:
     if weights is None:
         return [1.0] * len(names)
     if isinstance(weights, Mapping):
-        return [1.0 if w is None else w for w in for_each_output(weights, names, "loss_weights")]
+        found = [1.0 if w is None else w for w in for_each_output(weights, names, "loss_weights")]
+        return [_loss_weight(w) for w in found]
     if isinstance(weights, (list, tuple)):
-        return for_each_output(weights, names, "loss_weights")
+        return [_loss_weight(w) for w in for_each_output(weights, names, "loss_weights")]
     raise ArgumentError(
         f"Could not interpret loss_weights argument: {weights!r} - expected a list or a dict of numbers."
     )
+
+
+def _loss_weight(weight: Any) -> Any:
+    return weight if isinstance(weight, Tensor) else real_number(weight, "loss_weights")
 
 
 def _modes(mode: Any, names: Sequence[str]) -> list[Any]:

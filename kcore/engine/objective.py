@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
+from types import FunctionType
 from typing import Any
 
 from kcore import backend as K
@@ -44,6 +46,7 @@ def masked_mean(
     Returns:
         scalar.
     """
+    _check_arguments(function)
     score = function(y_true, y_pred)
     if not isinstance(score, (Tensor, Real)):
         raise GraphError(
@@ -63,6 +66,18 @@ def masked_mean(
         score = score * weights
         score = score / K.mean(K.cast(K.not_equal(weights, 0), K.floatx()))
     return K.mean(score)
+
+
+def _check_arguments(function: Objective) -> None:
+    """Refuse a function that cannot be called with targets and outputs."""
+    if not isinstance(function, FunctionType):
+        return
+    try:
+        inspect.signature(function).bind("y_true", "y_pred")
+    except TypeError as error:
+        raise ArgumentError(
+            f"a loss or metric is called with (y_true, y_pred), which {function.__name__} does not take: {error}"
+        ) from None
 
 
 def weights_tensor(y_pred: Tensor, temporal: bool, name: str) -> Tensor:

@@ -194,8 +194,10 @@ def _with_window(owner: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _is_meaningless(owner: str, key: str, value: Any) -> bool:
-    expected = _WITHOUT_MEANING.get((owner, key), _WITHOUT_MEANING)
-    return expected is ... or expected == value
+    if (owner, key) not in _WITHOUT_MEANING:
+        return False
+    expected = _WITHOUT_MEANING[owner, key]
+    return expected is ... or (isinstance(value, type(expected)) and expected == value)
 
 
 def _steps(key: str, samples: Any, args: tuple[Any, ...], kwargs: Kwargs) -> int:

@@ -99,6 +99,9 @@ def test_layers():
     ):  # fmt: skip
         refused(lambda layer=layer: layer(two), layer.name, "expects 1 inputs, but it received 2")
     refused(lambda: layers.Dense(2, batch_input_shape=2), "`batch_input_shape`", "must be a list of", "2")
+    refused(lambda: layers.Dense(2, dtype=X), "element type")
+    refused(lambda: layers.Dense(2, name=X), "`name`")
+    refused(lambda: layers.Dropout(0.5, noise_shape=2)(two[0]), "`noise_shape`")
     refused(lambda: layers.Dense(2, name=5), "`name` of a layer must be a string")
     refused(lambda: layers.Permute(2.5), "`dims`")
     refused(lambda: layers.StackedRNNCells(2), "`cells`")
@@ -120,6 +123,10 @@ def test_models():
     refused(lambda: m.summary(print_fn=5), "`print_fn`")
     refused(lambda: m.compute_output_shape(5), "expected a shape")
     refused(lambda: m.compile("sgd", "mse", sample_weight_mode=X), "sample_weight_mode")
+    refused(lambda: m.compile("sgd", "mse", loss_weights=["1"]), "`loss_weights`")
+    refused(lambda: m.compile("sgd", lambda y: y), "(y_true, y_pred)", "<lambda>")
+    refused(lambda: m.compile("sgd", "mse", metrics=[lambda y: y]), "(y_true, y_pred)", "<lambda>")
+    m.compile("sgd", lambda y_true, y_pred, scale=2.0: scale * K.mean(y_pred - y_true), loss_weights=[np.float32(2)])
 
 
 def test_backend():

@@ -42,7 +42,7 @@ class Dropout(Layer):
     def _get_noise_shape(self, inputs: Any) -> Any:
         if self.noise_shape is None:
             return None
-        check_noise_shape(tuple(self.noise_shape), K.int_shape(inputs), self)
+        check_noise_shape(self.noise_shape, K.int_shape(inputs), self)
         sizes = K.shape(inputs)
         return tuple(sizes[axis] if size is None else size for axis, size in enumerate(self.noise_shape))
 

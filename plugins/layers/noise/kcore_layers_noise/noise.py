@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore import backend as K
 from kcore.engine import InputSpec, Layer
-from kcore.shapes import check_noise_shape, real_number
+from kcore.shapes import check_noise_shape, plain, real_number
 
 
 class _Noise(Layer):
@@ -113,7 +113,7 @@ class AlphaDropout(_Noise):
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = real_number(rate, "rate", self, 0, 1)
-        self.noise_shape = noise_shape
+        self.noise_shape = plain(noise_shape)
         self.seed = seed
 
     @property
@@ -123,7 +123,7 @@ class AlphaDropout(_Noise):
     def disturbed(self, inputs: Any) -> Any:
         shape = K.shape(inputs)
         if self.noise_shape is not None:
-            check_noise_shape(tuple(self.noise_shape), K.int_shape(inputs), self)
+            check_noise_shape(self.noise_shape, K.int_shape(inputs), self)
             shape = [shape[axis] if dim is None else dim for axis, dim in enumerate(self.noise_shape)]
         keep = 1.0 - self.rate
         low = -_SELU_ALPHA * _SELU_SCALE
