@@ -8,26 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from kcore_backends_cupy.compilation import load
 from kcore_backends_cupy.layout import Span, span
 from kcore_backends_cupy.prelude import PRELUDE
 
 BLOCK = 256  # threads of a block
 MAX_BLOCKS = 132 * 16  # blocks of a grid-stride loop: enough to fill the largest GPUs
 
-#: No contraction of products and sums to one instruction: values are those of the NumPy device, and kernels that
-#: wait for memory lose nothing.
-OPTIONS = ("--std=c++17", "--fmad=false")
-
 
 def compile_kernel(cupy: Any, source: str, name: str) -> Any:
-    """The function `name` of CUDA source, without the prelude, for the current device; CuPy keeps what NVRTC made of
-    it on disk."""
+    """The function `name` of CUDA source, without the prelude, for the current device."""
     return _compiled(cupy, source, name, cupy.cuda.Device().id)
 
 
 @functools.lru_cache(maxsize=4096)
 def _compiled(cupy: Any, source: str, name: str, device: int) -> Any:
-    return cupy.RawModule(code=PRELUDE + source, options=OPTIONS).get_function(name)
+    return load(cupy, PRELUDE + source).get_function(name)
 
 
 class Launch:

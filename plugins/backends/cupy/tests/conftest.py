@@ -20,6 +20,7 @@ from kcore.runtime import devices
 from kcore.runtime.function import Function
 from kcore.runtime.numpy_device import NumpyDevice
 from kcore_backends_cupy import CupyDevice, launch
+from kcore_backends_cupy.compilation import OPTIONS
 from kcore_backends_cupy.emulation.compiler import compiler
 from kcore_backends_cupy.kernels import find_kernel
 from kcore_backends_cupy.prelude import PRELUDE
@@ -37,7 +38,7 @@ nvrtc = _load("nvrtc")
 
 _ENTRY = r"(__global__ void (?:__launch_bounds__\(\d+\) )?)"
 ARCHITECTURES = ("sm_80", "sm_90")
-ADDED_BY_CUPY = ("-ftz=true", "--device-as-default-execution-space")
+ADDED_BY_CUPY = "--device-as-default-execution-space"
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def check_sources(sources: dict[str, str], compile_for: Callable[..., Any]) -> C
             renamed = re.sub(rf"{_ENTRY}{name}\(", rf"\g<1>{name}_{i}(", source)
             apart.append(f"namespace n{i} {{ {renamed} }}\n")
         for architecture in ARCHITECTURES:
-            code, used = compile_for(PRELUDE + "".join(apart), architecture, (*launch.OPTIONS, *ADDED_BY_CUPY))
+            code, used = compile_for(PRELUDE + "".join(apart), architecture, (*OPTIONS, ADDED_BY_CUPY))
             assert len(code) > 500 and used
             assert not {name: use for name, use in used.items() if use.spilled}, "registers do not suffice"
             most = max(use.registers for use in used.values())

@@ -43,7 +43,8 @@ CALLED = ("RawModule", "RawModule.get_function", "ndarray.get", "ndarray.set", "
           "cuda.Device.synchronize", "cuda.get_current_stream", "cuda.alloc_pinned_memory", "cuda.set_allocator",
           "cuda.runtime.memcpyPeerAsync", "cuda.runtime.memGetInfo", "cuda.runtime.getDeviceCount",
           "cuda.runtime.runtimeGetVersion", "cuda.runtime.deviceCanAccessPeer",
-          "cuda.runtime.deviceEnablePeerAccess")  # fmt: skip
+          "cuda.runtime.deviceEnablePeerAccess", "cuda.compiler.compile_using_nvrtc",
+          "cuda.nvrtc.getVersion")  # fmt: skip
 
 
 def parameters(name: str) -> list[str]:
