@@ -27,13 +27,19 @@ RESOLVER = "__kcore_resolve__"
 _aliases: set[str] = set()
 
 
-def refusing(module_name: str, names: Callable[[], Sequence[str]]) -> Callable[[str], Any]:
-    """A resolver for a module that has all its names: what is not there is refused with the nearest of `names()`."""
+def refusing(module_name: str, names: Callable[[], Sequence[str]], written: str | None = None) -> Callable[[str], Any]:
+    """A resolver for a module that has all its names: what is not there is refused with the nearest of `names()`.
+
+    Args:
+        module_name: where the names live.
+        names: gives them.
+        written: the import path that the user wrote, where it is an old one.
+    """
 
     def resolve(name: str) -> Any:
         from kcore.versions import no_name
 
-        message = f"cannot import name {name!r} from {module_name!r}: there is no such name or module"
+        message = f"cannot import name {name!r} from {written or module_name!r}: there is no such name or module"
         raise ModuleNotFoundError(no_name(module_name, name, message, names()), name=name)
 
     return resolve
@@ -129,7 +135,7 @@ class _OldPath:
         return OldPathModule(spec.name, f"Old import path; its names live in {OLD_PATHS[spec.name]}.")
 
     def exec_module(self, module: ModuleType) -> None:
-        refuse = refusing(OLD_PATHS[module.__name__][0], lambda: dir(module))
+        refuse = refusing(OLD_PATHS[module.__name__][0], lambda: dir(module), module.__name__)
 
         def resolve(name: str) -> Any:
             try:

@@ -206,3 +206,10 @@ def test_the_function_that_stands_in_for_the_huber_loss():
 
 def test_layers_that_are_there_under_later_names():
     assert layers.ReLU and layers.DepthwiseConv2D
+
+
+def test_an_old_import_path_is_named_as_it_was_written():
+    with pytest.raises(ImportError, match=r"cannot import name 'layers' from 'kcore\.legacy'"):
+        import kcore.legacy.layers  # noqa: F401
+    with pytest.raises(ImportError, match=r"from 'kcore\.utils\.np_utils'.*Did you mean 'to_categorical'"):
+        from kcore.utils.np_utils import to_categorica  # noqa: F401
