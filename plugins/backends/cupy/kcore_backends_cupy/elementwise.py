@@ -16,6 +16,7 @@ from kcore.compile import Instruction
 from kcore.compile.rows import elements_of
 from kcore.graph import Node, Tensor
 from kcore_backends_cupy.expressions import expression
+from kcore_backends_cupy.fours import LARGEST, bind_fours
 from kcore_backends_cupy.kernels.batch_norm import bind_group_sums
 from kcore_backends_cupy.kernels.reduce import bind_reduced
 from kcore_backends_cupy.launch import Launch, each, grid_stride
@@ -54,23 +55,36 @@ def bind_nodes(
     count = math.prod(nodes[0].specs[0].sizes)
     if not count:
         return _nothing
+    by_fours = _by_fours(cupy, nodes, outs, arrays)
+    if by_fours is not None:
+        return by_fours
     body = body_of(nodes, outs, arrays)
     source = grid_stride("group", ", ".join(body.parameters), "\n".join("    " + line for line in body.lines))
     return each(cupy, source, "group", count, body.args)
 
 
-def body_of(nodes: Sequence[Node], outs: dict[Any, Any], arrays: Callable[[Tensor], Any]) -> Body:
-    """See `Body`; the arguments are those of `bind_nodes`."""
-    shape = nodes[0].specs[0].sizes
-    own = set(nodes)
+def _by_fours(cupy: Any, nodes: Sequence[Node], outs: dict[Any, Any], arrays: Callable[[Tensor], Any]) -> Launch | None:
+    inputs, dims, steps = _operands(nodes, outs, arrays)
+    return bind_fours(cupy, nodes, inputs, outs, dims, steps, _computed)
+
+
+def _operands(
+    nodes: Sequence[Node], outs: dict[Any, Any], arrays: Callable[[Tensor], Any]
+) -> tuple[dict[Any, Any], list[int], list[list[int]]]:
+    """The arrays from outside by key, the joined axes, and the strides of those arrays and of `outs` along them."""
+    shape, own = nodes[0].specs[0].sizes, set(nodes)
     operands = {t.key: t for n in nodes for t in n.inputs if t.node not in own}
     inputs = {key: arrays(t) for key, t in operands.items()}
-    every = [*inputs.values(), *outs.values()]
-    dims, steps = collapse(shape, [element_strides(a, shape) for a in every])
+    return inputs, *collapse(shape, [element_strides(a, shape) for a in [*inputs.values(), *outs.values()]])
+
+
+def body_of(nodes: Sequence[Node], outs: dict[Any, Any], arrays: Callable[[Tensor], Any]) -> Body:
+    """See `Body`; the arguments are those of `bind_nodes`."""
+    inputs, dims, steps = _operands(nodes, outs, arrays)
     manners = [_manner(s, len(dims)) for s in steps]
     names = {key: f"v{i}" for i, key in enumerate([*inputs, *((n, 0) for n in nodes)])}
-    parameters, lines = _lines(nodes, names, inputs, outs, manners, len(dims))
-    args: list[Any] = list(every)
+    parameters, lines = _lines(nodes, names, inputs, outs, manners, len(dims), math.prod(dims) < LARGEST)
+    args: list[Any] = [*inputs.values(), *outs.values()]
     if "strided" in manners:
         args += [np.int64(d) for d in dims[1:]]
         args += [np.int64(s) for how, row in zip(manners, steps) if how == "strided" for s in row]
@@ -116,6 +130,7 @@ def _lines(
     outs: dict[Any, Any],
     manners: list[str],
     rank: int,
+    short: bool,
 ) -> tuple[list[str], list[str]]:
     keys = [*inputs, *outs]
     dtypes = [str(a.dtype) for a in (*inputs.values(), *outs.values())]
@@ -127,19 +142,27 @@ def _lines(
     places = ["i" if how == "flat" else "0" for how in manners]
     if "strided" in manners:
         parameters += [f"i64 d{axis}" for axis in range(1, rank)]
-        body.append("i64 rest = i;")
+        index = "u32" if short else "i64"  # division of 32 bits is several times as fast
+        body.append(f"{index} rest = i;")
         for axis in range(rank - 1, 0, -1):
-            body.append(f"i64 x{axis} = rest % d{axis}; rest /= d{axis};")
-        body.append("i64 x0 = rest;")
+            body.append(f"{index} x{axis} = rest % ({index})d{axis}; rest /= ({index})d{axis};")
+        body.append(f"{index} x0 = rest;")
         for i, how in enumerate(manners):
             if how == "strided":
                 parameters += [f"i64 s{i}_{axis}" for axis in range(rank)]
                 places[i] = " + ".join(f"x{axis} * s{i}_{axis}" for axis in range(rank))
     for i, key in enumerate(inputs):
         body.append(f"{C_TYPES[dtypes[i]][1]} {names[key]} = k_load(p{i}, {places[i]});")
-    for node in nodes:
-        value = expression(node, [names[t.key] for t in node.inputs])
-        body.append(f"{C_TYPES[node.specs[0].dtype][1]} {names[(node, 0)]} = {value};")
+    body += _computed(nodes, names)
     for i, key in enumerate(keys[len(inputs) :], start=len(inputs)):
         body.append(f"k_store(p{i}, {places[i]}, {names[key]});")
     return parameters, body
+
+
+def _computed(nodes: Sequence[Node], names: dict[Any, str]) -> list[str]:
+    """The lines that compute the nodes of one element, from the names of operands to those of results."""
+    lines = []
+    for node in nodes:
+        value = expression(node, [names[t.key] for t in node.inputs])
+        lines.append(f"{C_TYPES[node.specs[0].dtype][1]} {names[(node, 0)]} = {value};")
+    return lines

@@ -47,6 +47,12 @@ template <typename T> __device__ inline T k_load(const T* p, i64 i) { return p[i
 __device__ inline float k_load(const half_t* p, i64 i) { return k_from_half(p[i].bits); }
 template <typename T, typename V> __device__ inline void k_store(T* p, i64 i, V v) { p[i] = (T)v; }
 template <typename V> __device__ inline void k_store(half_t* p, i64 i, V v) { p[i].bits = k_to_half((float)v); }
+
+// Four neighbours, read and written at once.
+template <typename T> struct alignas(sizeof(T) * 4 < 16 ? sizeof(T) * 4 : 16) k_four { T v[4]; };
+template <typename T> __device__ inline k_four<T> k_load4(const T* p, i64 i) { return *(const k_four<T>*)(p + i); }
+template <typename T> __device__ inline void k_store4(T* p, i64 i, const k_four<T>& x) { *(k_four<T>*)(p + i) = x; }
+
 __device__ inline float k_half(float x) { return k_from_half(k_to_half(x)); }
 
 #define K_FLOAT_FUNCTION(name, single, twice) \

@@ -51,7 +51,7 @@ def test_operands_that_are_repeated_are_read_once(paper: CupyDevice) -> None:
     x, b = placeholder((4096, 256), "float32", "x"), placeholder((256,), "float32", "b")
     (cost,) = counted([x, b], [K.tanh(x + b)])
     assert cost.moved == 4 * (2 * 4096 * 256 + 256)
-    assert (cost.number, cost.kind, cost.blocks) == (0, "kernel", 2112)
+    assert (cost.number, cost.kind, cost.blocks) == (0, "kernel", 1024)
 
 
 def test_few_blocks_get_their_share(paper: CupyDevice) -> None:
