@@ -224,6 +224,12 @@ K_HOST void k_access(const void* pointer, int size, int write) {
   __attribute__((no_sanitize("thread"))) void __tsan_unaligned_write##size(void* p) { k_access(p, size, 1); }
 extern "C" {
 K_ACCESS(1) K_ACCESS(2) K_ACCESS(4) K_ACCESS(8) K_ACCESS(16)
+// Of structures: by as much as a GPU accesses at once.
+K_HOST void k_access_range(const char* p, unsigned long n, int write) {
+  for (unsigned long at = 0; at < n; at += n < 16 ? n : 16) k_access(p + at, n < 16 ? n : 16, write);
+}
+__attribute__((no_sanitize("thread"))) void __tsan_read_range(void* p, unsigned long n) { k_access_range((char*)p, n, 0); }
+__attribute__((no_sanitize("thread"))) void __tsan_write_range(void* p, unsigned long n) { k_access_range((char*)p, n, 1); }
 void __tsan_init() {}
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
