@@ -2,17 +2,19 @@
 
     python benchmarks/conv.py --torch-python /path/to/an/environment/with/torch/bin/python [--write]
 
-Two processes, one for each framework, take turns case by case and round by round, so that whatever else the machine
-does meets both; the best round counts. PyTorch is measured in both memory formats and its faster one is compared. Both
-use float32 and as many threads as there are cores. kcore runs through `K.function` on variables; of every result one
-element is returned, so that copying results out is not measured. PyTorch's results stay in its memory too. ``--write``
-keeps the table in conv.md. ``--one-core`` gives both frameworks one thread and takes the CPU time of the process
-instead of the time that passes, which a busy machine disturbs less; its table is conv_one_core.md.
+Three processes take turns case by case and round by round, so that whatever else the machine does meets all of them:
+kcore, kcore with the plugin kcore-kernels-numba where that is installed, and PyTorch; the best round counts. PyTorch is
+measured in both memory formats and its faster one is compared. All use float32 and as many threads as there are cores.
+kcore runs through `K.function` on variables; of every result one element is returned, so that copying results out is
+not measured. PyTorch's results stay in its memory too. ``--write`` keeps the table in conv.md. ``--one-core`` gives all
+of them one thread and takes the CPU time of the process instead of the time that passes, which a busy machine disturbs
+less; its table is conv_one_core.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import pathlib
@@ -40,7 +42,8 @@ CASES: list[tuple[str, int, int, int, int, Any, int]] = [
     ("avg pool 2x2 / 2", 32, 56, 64, 2, "avg", 2),
 ]
 # The ratio of forward + backward that the project promises, where it promises one.
-LIMITS = [1.25] * 5 + [2.0] * 2 + [None] * 6
+LIMITS: list[float | None] = [1.25] * 5 + [2.0] * 2 + [None] * 6
+PLUGIN = "kcore-kernels-numba"
 
 
 def kcore_runs(case: tuple[Any, ...]) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
@@ -159,26 +162,31 @@ def main() -> None:
     threads = "1" if options.one_core else str(len(os.sched_getaffinity(0)))
     names = ("BENCHMARK_THREADS", "KCORE_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     environment = {**os.environ, **dict.fromkeys(names, threads)}
-    processes = {
-        name: subprocess.Popen(
-            [python, os.path.abspath(__file__), "--worker", name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        for name, python in (("kcore", sys.executable), ("torch", options.torch_python))
+    contenders = {
+        "kcore": ("kcore", sys.executable, {**environment, "KCORE_PLUGINS_DISABLED": PLUGIN}),
+        "torch": ("torch", options.torch_python, environment),
     }
-    lines = ["| case | (N, H, W, C), filters | kcore fwd | torch fwd | kcore fwd+bwd | torch fwd+bwd | ratio | limit |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
+    if importlib.util.find_spec("kcore_kernels_numba"):
+        contenders["numba"] = ("kcore", sys.executable, environment)
+    processes = {
+        title: subprocess.Popen(
+            [python, os.path.abspath(__file__), "--worker", name],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables,
+        )
+        for title, (name, python, variables) in contenders.items()
+    }  # fmt: skip
+    titles = ("case", "(N, H, W, C), filters", "kcore fwd", "numba fwd", "torch fwd")
+    titles += ("kcore fwd+bwd", "numba fwd+bwd", "torch fwd+bwd", "ratio", "with numba", "limit")
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     print(*lines, sep="\n")
     for number in options.cases if options.cases is not None else range(len(CASES)):
         best: dict[str, list[float]] = {}
         for _ in range(options.rounds):
-            for process in processes.values():
+            for title, process in processes.items():
                 assert process.stdin is not None and process.stdout is not None
                 print(number, file=process.stdin, flush=True)
                 for name, times in json.loads(process.stdout.readline()).items():
+                    name = title if name == "kcore" else name
                     best[name] = [min(a, b) for a, b in zip(times, best.get(name, times))]
         lines.append(report(number, best))
         print(lines[-1], flush=True)
@@ -191,7 +199,8 @@ def main() -> None:
         page = (
             "# Convolution and pooling beside PyTorch\n\n"
             f"`python benchmarks/conv.py --torch-python ... --rounds {options.rounds}{mode} --write`\n\n"
-            "The ratio is kcore's time by PyTorch's, forward + backward; the best of all rounds counts.\n\n"
+            "The ratio is kcore's time by PyTorch's, forward + backward; the best of all rounds counts. `numba` is\n"
+            "kcore with the plugin kcore-kernels-numba, which compiles pooling and depthwise convolution.\n\n"
             + "\n".join(lines)
             + f"\n\n{memory}\n"
         )
@@ -202,15 +211,20 @@ def main() -> None:
 def report(number: int, best: dict[str, list[float]]) -> str:
     """The row of a case."""
     name, n, rows, c, _, f, _ = CASES[number]
-    ours = best.pop("kcore")
+    ours, compiled = best.pop("kcore"), best.pop("numba", None)
     theirs = min(best, key=lambda key: best[key][1])
     forward = min(times[0] for times in best.values())
     limit = LIMITS[number]
-    return (
-        f"| {name} | ({n}, {rows}, {rows}, {c}), {f or c} | {1e3 * ours[0]:.1f} ms | {1e3 * forward:.1f} ms "
-        f"| {1e3 * ours[1]:.1f} ms | {1e3 * best[theirs][1]:.1f} ms ({theirs}) | {ours[1] / best[theirs][1]:.2f} "
-        f"| {limit or ''} |"
-    )
+    with_numba = ["", "", ""]
+    if compiled is not None:
+        with_numba = [_ms(compiled[0]), _ms(compiled[1]), f"{compiled[1] / best[theirs][1]:.2f}"]
+    cells = (name, f"({n}, {rows}, {rows}, {c}), {f or c}", _ms(ours[0]), with_numba[0], _ms(forward), _ms(ours[1]))
+    cells += (with_numba[1], f"{_ms(best[theirs][1])} ({theirs})", f"{ours[1] / best[theirs][1]:.2f}", with_numba[2])
+    return "| " + " | ".join((*cells, str(limit or ""))) + " |"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f} ms"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import kcore.backend.conv  # noqa: F401  (registers the operations)
 from kcore import backend as K
@@ -173,3 +175,50 @@ def test_memory_of_forward_and_backward() -> None:
         tracemalloc.stop()
     total = x.nbytes + w.nbytes + sum(o.nbytes for o in outputs) + outputs[0].nbytes  # the last: y's gradient
     assert peak <= 3 * total, f"{peak / 1e6:.0f} MB for {total / 1e6:.0f} MB of arrays"
+
+
+@st.composite
+def strided_windows(draw: Any) -> tuple[tuple[int, ...], dict[str, Any], tuple[int, ...], tuple[int, ...]]:
+    """Spatial sizes, attributes, the window's size, and its positions: with strides, over columns above all."""
+    size = draw(st.tuples(st.integers(1, 3), st.integers(1, 7)))
+    strides = draw(st.tuples(st.integers(1, 3), st.integers(1, 4)))
+    dilation = draw(st.sampled_from(((1, 1), (1, 1), (2, 1), (1, 2))))
+    padding = draw(st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2))
+    reach = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
+    spatial = tuple(max(1, r - sum(pair)) + draw(st.integers(0, 9)) for r, pair in zip(reach, padding))
+    positions = tuple((n + sum(pair) - r) // s + 1 for n, r, s, pair in zip(spatial, reach, strides, padding))
+    return spatial, {"strides": strides, "padding": padding, "dilation": dilation}, size, positions
+
+
+@settings(max_examples=80, deadline=None)
+@given(strided_windows(), st.sampled_from((1, 3, 16, 65)), st.integers(1, 2), st.integers(1, 3))
+def test_depthwise_convolution_with_strides(window: Any, channels: int, multiplier: int, batch: int) -> None:
+    spatial, attrs, size, positions = window
+    rng = np.random.default_rng(channels)
+    shapes = [(batch, *spatial, channels), (*size, channels, multiplier), (batch, *positions, channels * multiplier)]
+    x, w, g = (rng.normal(size=shape) for shape in shapes)
+    for name, shape, ins, more in (
+        ("depthwise_conv", g.shape, [x, w], {}),
+        ("depthwise_conv_input_grad", x.shape, [g, w], {"spatial": spatial}),
+        ("depthwise_conv_kernel_grad", w.shape, [x, g], {"kernel_size": size}),
+    ):
+        found = compute(name, shape, ins, **attrs, **more)
+        np.testing.assert_allclose(found, portable(name, shape, ins, **attrs, **more), rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=80, deadline=None)
+@given(strided_windows(), st.sampled_from((1, 3, 16)), st.integers(1, 3), st.booleans())
+def test_winners_of_pooling_with_strides(window: Any, channels: int, batch: int, infinite: bool) -> None:
+    """Of equal elements the first one wins, and padding never."""
+    spatial, attrs, size, _ = window
+    padding = tuple((min(a, k - 1), min(b, k - 1)) for (a, b), k in zip(attrs["padding"], size))
+    positions = tuple((n + sum(pair) - k) // s + 1 for n, k, s, pair in zip(spatial, size, attrs["strides"], padding))
+    if min(positions) < 1:
+        return
+    x = np.random.default_rng(channels).integers(-2, 2, (batch, *spatial, channels)).astype("float64")
+    if infinite:
+        x[x < 0] = -np.inf
+    shape = (batch, *positions, channels)
+    given_ = {"pool": size, "strides": attrs["strides"], "padding": padding}
+    for name in ("max_pool", "max_pool:winners"):
+        np.testing.assert_array_equal(compute(name, shape, [x], **given_), portable(name, shape, [x], **given_))
