@@ -8,6 +8,7 @@ the frames of kcore below it (`python -X dev` shows them).
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
@@ -31,8 +32,6 @@ from kcore.versions.later import LATER_ARGUMENTS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_LONG = "..."
-_TWICE = (_LONG, _LONG)
 _TAKES_ANY = 0x08  # the flag of code with **kwargs
 #: What says that a call was wrong.
 _OF_THE_CALL = (
@@ -127,11 +126,11 @@ def _translated(
     new_args, new_kwargs = keras_1.translate_call(owner, names, args, kwargs)
     if new_args is not args or new_kwargs.keys() != kwargs.keys():
         shown = [*map(_short, new_args), *(f"{key}={_short(value)}" for key, value in new_kwargs.items())]
-        written = ", ".join(text for text, before in zip(shown, ["", *shown], strict=False) if (text, before) != _TWICE)
+        written = re.sub(r"\.\.\.(, \.\.\.)+", "...", ", ".join(shown))
         warn(f"Update your `{owner}` call to the Keras 2 API: `{owner}({written})`")
     return new_args, new_kwargs
 
 
 def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 and "\n" not in text else _LONG
+    return text if len(text) <= 60 and "\n" not in text else "..."
