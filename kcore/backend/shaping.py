@@ -101,12 +101,18 @@ def reverse(x: Any, axes: int | Sequence[int]) -> Tensor:
 
 def concatenate(tensors: Iterable[Any], axis: int = -1) -> Tensor:
     """The tensors one after the other along `axis`."""
-    return O.concat(list(tensors), axis)
+    return O.concat(_several("concatenate", tensors), axis)
 
 
 def stack(x: Iterable[Any], axis: int = 0) -> Tensor:
     """The tensors, all of one shape, side by side along a new `axis`."""
-    return O.stack(list(x), axis)
+    return O.stack(_several("stack", x), axis)
+
+
+def _several(function: str, tensors: Iterable[Any]) -> list[Any]:
+    if isinstance(tensors, Tensor):
+        raise ShapeError(f"{function} takes a list of tensors, such as [a, b]; got one, {tensors!r}")
+    return list(tensors)
 
 
 def tile(x: Any, n: Any) -> Tensor:

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from kcore import backend as K
-from kcore.errors import ArgumentError, GraphError
+from kcore.errors import ArgumentError, GraphError, ShapeError
 from kcore.graph.misuse import INSTEAD, OPERATORS
 from kcore.graph.op import get_op
 
@@ -65,6 +65,12 @@ def test_refused(t, use, text):
     with pytest.raises(GraphError, match=text) as raised:
         use(t)
     assert "lambda t:" in raised.value.line
+
+
+def test_one_tensor_where_several_are_joined(t):
+    for join in (K.concatenate, K.stack):
+        with pytest.raises(ShapeError, match=rf"{join.__name__} takes a list of tensors, such as \[a, b\]; got one"):
+            join(t)
 
 
 def test_items_cannot_be_set(t, v):
