@@ -157,7 +157,8 @@ class PinnedStager(Stager):
 
 def _send(hosts: Sequence[np.ndarray], arrays: Sequence[Any], stream: Any) -> None:
     for host, array in zip(hosts, arrays, strict=True):
-        array.set(host, stream=stream)
+        if host.size:
+            array.set(host, stream=stream)
 
 
 def peer_copy(source: Any, array: Any, target: Any, out: Any) -> Callable[[], Any]:
