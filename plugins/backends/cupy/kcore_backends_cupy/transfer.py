@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -101,6 +102,7 @@ class PinnedStager(Stager):
         self._device = device
         self._inputs = inputs
         self._stretches = stretches(outputs)
+        self._crossing: deque[tuple[Any, list[np.ndarray]]] = deque()  # results on their way, awaited or not
         with device.here():
             self._batches = [_Batch(device, inputs) for _ in range(2)]
             self._stream = device.xp.cuda.Stream(non_blocking=True)
@@ -136,6 +138,9 @@ class PinnedStager(Stager):
             for stretch, host in zip(self._stretches, hosts, strict=True):
                 stretch.source.get(stream=device.stream, out=host, blocking=False)
             sent = device.stream.record(device.xp.cuda.Event(disable_timing=True))
+        while self._crossing and self._crossing[0][0].done:
+            self._crossing.popleft()
+        self._crossing.append((sent, hosts))
 
         def wait() -> list[np.ndarray]:
             sent.synchronize()

@@ -163,7 +163,7 @@ def test_where_the_library_is_looked_for():
 class Device:
     """As much of a device as tells its version of CUDA."""
 
-    emulated = False
+    emulated = on_paper = False
 
     class xp:
         class cuda:

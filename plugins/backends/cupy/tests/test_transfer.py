@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -109,6 +111,23 @@ def test_results_are_as_they_were_when_they_were_sent(emulated):
     assert second.item() == 1
     np.testing.assert_array_equal(third, np.arange(4.0)[::-1])
     assert [a.min() for a in later()] == [9, 9, 9]
+
+
+def test_results_that_nobody_waits_for_have_their_memory_until_they_are_there(emulated, monkeypatch):
+    given = []
+    monkeypatch.setattr(emulated.xp.cuda, "alloc_pinned_memory", lambda size: given.append(Memory(size)) or given[-1])
+
+    class Memory(bytearray):
+        """One that can be watched."""
+
+    stager = emulated.stager(Block(emulated.empty, []), [emulated.asarray(np.arange(4.0))])
+    given.clear()
+    stager.send()
+    alive = weakref.ref(given.pop())
+    assert alive() is not None  # on its way
+    emulated.synchronize()
+    stager.send()
+    assert alive() is None
 
 
 def test_results_that_lie_close_together_cross_as_one(emulated, log):
