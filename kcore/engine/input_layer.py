@@ -138,3 +138,13 @@ def _as_shape(shape: Any) -> tuple[int | None, ...]:
     except (TypeError, ValueError):
         pass
     raise ShapeError(f"a shape is a tuple of ints and Nones, such as (784,) or (None, 28, 28, 1); received {shape!r}")
+
+
+def input_layer_of(x: Tensor) -> Layer:
+    """The input layer behind a tensor; a new one where a model is cut out of a larger one."""
+    layer = x._keras_history[0]
+    if isinstance(layer, InputLayer):
+        return layer
+    stand_in = InputLayer(batch_input_shape=x._keras_shape, input_tensor=x)
+    stand_in.is_placeholder = True
+    return stand_in

@@ -8,7 +8,7 @@ from typing import Any
 from kcore import backend as K
 from kcore.engine.calls import CallRecord, distinct, is_frozen, recording, replay
 from kcore.engine.graph_map import GraphMap
-from kcore.engine.input_layer import InputLayer
+from kcore.engine.input_layer import input_layer_of
 from kcore.engine.layer import Layer
 from kcore.engine.node import Node
 from kcore.engine.saved import Saved
@@ -84,7 +84,7 @@ class Network(Saved, Layer):
                 f"The list of inputs passed to the {owner} is redundant. All inputs should only appear once. "
                 f"Found: {inputs}"
             )
-        self._map = GraphMap(inputs, outputs, [_input_layer_of(x) for x in inputs], owner)
+        self._map = GraphMap(inputs, outputs, [input_layer_of(x) for x in inputs], owner)
         self.inputs, self.outputs = inputs, outputs
         self._last_run = None
         self._shape_cache = {}
@@ -474,16 +474,6 @@ def _check_tensors(tensors: list[Any], what: str, owner: str) -> None:
                 f"{what} tensors to a {owner} must be Keras tensors, made by layers or `Input`. Found: {describe(x)}. "
                 "Wrap operations of the backend in a Lambda layer."
             )
-
-
-def _input_layer_of(x: Tensor) -> Layer:
-    """The input layer behind a tensor; a new one where a model is cut out of a larger one."""
-    layer = x._keras_history[0]
-    if isinstance(layer, InputLayer):
-        return layer
-    stand_in = InputLayer(batch_input_shape=x._keras_shape, input_tensor=x)
-    stand_in.is_placeholder = True
-    return stand_in
 
 
 def _apply_again(node: Node, pairs: list[tuple[Tensor, Any]]) -> list[tuple[Tensor, Any]]:
