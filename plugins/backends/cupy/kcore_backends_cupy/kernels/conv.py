@@ -66,9 +66,14 @@ def conv_kernel_grad(ctx: Any, outs: Any, ins: Any, attrs: Any) -> Callable[[], 
 
 
 def _by_library(ctx: Any, kind: str, image: Any, loss: Any, weights: Any, window: Window, attrs: Any) -> Any:
-    """The calls of a library that compute a convolution, or None; see `conv_library`."""
-    found = pointwise(ctx, kind, expand(image), expand(loss), expand_kernel(weights), window)
-    return found if found is not None else by_cudnn(ctx, kind, image, loss, weights, attrs)
+    """The calls of a library that compute a convolution, or None; see `conv_library`.
+
+    With strides cuDNN comes first: for a product, the inputs that the window meets would have to be copied."""
+    strided = math.prod(window.stride) > 1
+    found = by_cudnn(ctx, kind, image, loss, weights, attrs) if strided else None
+    if found is None:
+        found = pointwise(ctx, kind, expand(image), expand(loss), expand_kernel(weights), window)
+    return by_cudnn(ctx, kind, image, loss, weights, attrs) if found is None and not strided else found
 
 
 def _convolve(ctx: Any, out: Any, x: Any, w: Any, window: Any) -> Any:
