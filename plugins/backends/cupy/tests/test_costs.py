@@ -1,11 +1,7 @@
-"""The count of what launches cost: on paper, on the emulated device, and the command that prints it."""
+"""The count of what launches cost: on paper, and on the emulated device."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +13,6 @@ from kcore.ops.linalg import orthonormal_columns
 from kcore.runtime import devices
 from kcore.runtime.function import Function
 from kcore_backends_cupy import CupyDevice, costs
-
-BENCH = Path(__file__).resolve().parents[4] / "benchmarks" / "gpu" / "costs.py"
 
 
 @pytest.fixture
@@ -103,13 +97,3 @@ def test_measured_beside_expected(emulated: CupyDevice, monkeypatch: pytest.Monk
     text = costs.table(found, measured).splitlines()
     assert len(text) == len(found) + 2 and "measured" in text[0] and "2000.0" in text[1]
     assert "measured" not in costs.table(found)
-
-
-@pytest.mark.skipif(not BENCH.exists(), reason="the plugin stands alone")
-@pytest.mark.parametrize("more", [[], ["--summary"]])
-def test_the_command(more: list[str]) -> None:
-    environment = {**os.environ, "KCORE_BACKEND": "cupy", "KCORE_CUPY_EMULATE": "paper"}
-    words = [sys.executable, str(BENCH), "cnn_mnist", *more]
-    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "conv_kernel_grad" in done.stdout and "ms expected" in done.stdout.splitlines()[-1]
