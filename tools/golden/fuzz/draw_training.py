@@ -40,7 +40,7 @@ class Compiling:
                 name = made[0] if made else name
                 if not made:
                     loss = "mse"
-            elif "categorical" in loss and d.shape(name)[-1] < 2:
+            elif "categorical" in loss and (d.shape(name)[-1] or 1) < 2:
                 loss = "mse"
             outputs.append(name)
             losses.append(loss)
