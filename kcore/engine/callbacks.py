@@ -108,6 +108,7 @@ class CallbackList:
         self.callbacks = as_callbacks(callbacks)
         self.queue_length = queue_length
         self._listeners: dict[str, list[Callable[..., Any]]] = {}
+        self._at_batch_end: list[Any] = []
         self._watches: dict[str, _Stopwatch] = {}
         self._collect()
 
@@ -129,6 +130,13 @@ class CallbackList:
     def listens(self, hook: str) -> bool:
         """Whether any callback defines `hook`."""
         return bool(self._listeners[hook])
+
+    def reads_batch_logs(self) -> bool:
+        """Whether any callback looks at the losses and metrics of the batch that ends now.
+
+        A device with memory of its own is awaited for them.
+        """
+        return any(type(c) is not ProgbarLogger or c.reads_batch_logs() for c in self._at_batch_end)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._tell("on_epoch_begin", epoch, logs)
@@ -156,6 +164,7 @@ class CallbackList:
     def _collect(self) -> None:
         for hook in HOOKS:
             self._listeners[hook] = [getattr(c, hook) for c in self.callbacks if overrides(c, hook)]
+        self._at_batch_end = [c for c in self.callbacks if overrides(c, "on_batch_end")]
         self._watches = {h: _Stopwatch(h, self.queue_length) for h in ("on_batch_begin", "on_batch_end")}
 
     def _tell(self, hook: str, *args: Any) -> None:
@@ -281,9 +290,15 @@ class ProgbarLogger(Callback):
         count_mode: count "samples" or "steps" (batches).
         stateful_metrics: names of metrics that are shown as they are instead of averaged.
 
+    Attributes:
+        averages: gives names and averages over the epoch so far, where whoever trains keeps them; else None, and they
+            are made of what each batch reports.
+
     Raises:
         ValueError: another `count_mode`.
     """
+
+    averages: Callable[[], Iterable[tuple[str, float]]] | None = None
 
     def __init__(self, count_mode: str = "samples", stateful_metrics: Iterable[str] | None = None) -> None:
         super().__init__()
@@ -319,12 +334,17 @@ class ProgbarLogger(Callback):
         # Only a bar that is redrawn needs more, and this runs for every batch.
         if bar is None or not bar.live:
             return
-        sums = self._sums
-        for name in self._names:
-            if name in logs:
-                sums[name] = sums.get(name, 0.0) + logs[name] * units
+        if self.averages is None:
+            for name in self._names:
+                if name in logs:
+                    self._sums[name] = self._sums.get(name, 0.0) + logs[name] * units
         if bar.due():
-            bar.show(self.seen, [(k, self._shown(k, logs)) for k in sums])
+            bar.show(self.seen, [(k, self._shown(k, logs)) for k in self._sums] + list((self.averages or tuple)()))
+
+    def reads_batch_logs(self) -> bool:
+        """Whether it will look at what the batch that ends now reports."""
+        bar = self.progbar
+        return bar is not None and bar.live and (self.averages is None or bar.due())
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.progbar is not None:

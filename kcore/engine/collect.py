@@ -67,8 +67,12 @@ class Averages(Collector):
         self._await_all_but(0)
         return self._last
 
+    def named(self) -> Iterable[tuple[str, float]]:
+        """The names, each with its average so far."""
+        return zip(self.names, self.values(), strict=False)
+
     def values(self) -> list[float]:
-        """The averages, in the order of the names."""
+        """The averages, in the order of the names; none where no batch was run."""
         last = self.last
         if not self.samples:
             return []

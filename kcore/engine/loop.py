@@ -136,7 +136,7 @@ class Training:
             after=self._after_batch if begins or ends else None,
             another=another,
         )
-        logs = dict(zip(averages.names, averages.values(), strict=False))
+        logs: dict[str, Any] = dict(averages.named())
         if complete and self._validation is not None:
             values = self._validation(another)
             logs.update((f"val_{name}", value) for name, value in zip(averages.names, values, strict=False))
@@ -151,8 +151,8 @@ class Training:
     def _after_batch(self, number: int, size: int) -> bool:
         logs: dict[str, Any] = self._logs if self._logs.get("batch") == number else {"batch": number, "size": size}
         self._logs = {}
-        for name, value in zip(self._averages.names, self._averages.last):
-            logs[name] = value
+        if self._callbacks.reads_batch_logs():
+            logs.update(zip(self._averages.names, self._averages.last, strict=False))
         self._callbacks.on_batch_end(number, logs)
         return self._model.stop_training
 

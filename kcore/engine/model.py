@@ -8,6 +8,7 @@ from typing import Any
 from kcore.engine import fitting, loop
 from kcore.engine.batches import is_generator
 from kcore.engine.callbacks import Callback, CallbackList, History, ProgbarLogger, as_callbacks
+from kcore.engine.collect import Averages
 from kcore.engine.compiled import Compiled
 from kcore.engine.fitting import Reading, UserData
 from kcore.engine.standardize import count_samples, standardize
@@ -336,7 +337,8 @@ class Model(Compiled):
         names = setup.metrics_names
         metrics = [*names, *(f"val_{name}" for name in names if validation is not None)]
         self.history = History()
-        listed = self._callbacks(callbacks, verbose, by_steps=source.samples is None)
+        averages = fitting.averages_of(setup)
+        listed = self._callbacks(callbacks, verbose, averages, by_steps=source.samples is None)
         listed.set_model(self)
         listed.set_params(
             {
@@ -350,17 +352,19 @@ class Model(Compiled):
         for callback in listed:
             callback.validation_data = None if validation is None else validation.data
         self.stop_training = False
-        training = loop.Training(
-            self, step, source, fitting.averages_of(setup), setup.reset_metrics, listed, validation
-        )
+        training = loop.Training(self, step, source, averages, setup.reset_metrics, listed, validation)
         training.run(positive_int(initial_epoch, "initial_epoch", least=0), epochs)
         return self.history
 
-    def _callbacks(self, callbacks: list[Callback] | None, verbose: int, by_steps: bool) -> CallbackList:
+    def _callbacks(
+        self, callbacks: list[Callback] | None, verbose: int, averages: Averages, by_steps: bool
+    ) -> CallbackList:
         """The user's callbacks between the core's own; `History` last, so that it sees what others add."""
         own: list[Callback] = []
         if verbose:
             mode = "steps" if by_steps else "samples"
-            own.append(ProgbarLogger(mode, stateful_metrics=self.setup.stateful_metric_names))
+            bar = ProgbarLogger(mode, stateful_metrics=self.setup.stateful_metric_names)
+            bar.averages = averages.named
+            own.append(bar)
         added = [c for some in hooks.call("kcore_fit_callbacks", model=self) for c in some or ()]
         return CallbackList([*own, *as_callbacks(callbacks), *added, self.history])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kcore.engine import loop
+from kcore.callbacks import Callback, LambdaCallback
+from kcore.engine import callbacks, loop
 from kcore.engine.batches import ArraySource
 from kcore.engine.collect import Averages, Collector
+from kcore.engine.progbar import Progbar
 from kcore.layers import Dense
 from kcore.models import Sequential
 from kcore.runtime import devices
@@ -92,6 +94,51 @@ def test_a_row_that_cannot_be_read_is_an_error_of_its_own_batch(elsewhere):
             model.predict_function, ArraySource([Broken()], 22, 8), Seen(), after=lambda n, size: ended.append(size)
         )
     assert ended == [8, 8]
+
+
+@pytest.mark.parametrize("drawn", [(), (1,), (0, 1, 2)])
+def test_the_progress_bar_awaits_results_when_it_is_drawn(elsewhere, monkeypatch, drawn):
+    """Not after each batch, as a callback that looks at every batch does; it shows the averages so far."""
+    shown = []
+
+    class Bar(Progbar):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.live = True
+
+        def due(self):
+            return self.is_due
+
+        def show(self, current, values):
+            shown.append((current, dict(values), waits()))
+
+        def finish(self, current=None, values=()):
+            pass
+
+    class Plan(Callback):
+        def on_batch_begin(self, batch, logs=None):
+            Bar.is_due = batch in drawn
+
+    def waits():
+        return [kind for kind, _ in elsewhere.events].count("wait")
+
+    monkeypatch.setattr(callbacks, "Progbar", Bar)
+    model = _model()
+    model.fit(*_data(), batch_size=8, shuffle=False, callbacks=[Plan()])
+    assert [(current, waited) for current, _, waited in shown] == [([8, 16, 22][i], i + 1) for i in drawn]
+    assert waits() == 3
+    if drawn == (0, 1, 2):
+        last = {name: values[-1] for name, values in model.history.history.items()}
+        assert shown[-1][1] == last and list(last) == ["loss", "mean_absolute_error"]
+
+
+def test_a_callback_that_looks_at_every_batch_gets_its_results(elsewhere):
+    seen = []
+    looks = LambdaCallback(on_batch_end=lambda batch, logs: seen.append((logs["size"], logs["loss"])))
+    model = _model()
+    history = model.fit(*_data(), batch_size=8, shuffle=False, callbacks=[looks])
+    assert [size for size, _ in seen] == [8, 8, 6]
+    np.testing.assert_allclose(sum(n * loss for n, loss in seen) / 22, history.history["loss"][0])
 
 
 def test_results_that_come_later_are_averaged_alike():

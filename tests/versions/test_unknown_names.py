@@ -71,7 +71,7 @@ NAMES = [
 
 @pytest.mark.parametrize(("call", "text"), NAMES)
 def test_names(model, call, text):
-    with pytest.raises(ValueError) as raised:  # noqa: PT011: the text is compared below
+    with pytest.raises(ValueError) as raised:
         call(model)
     assert text in str(raised.value)
 
@@ -79,7 +79,7 @@ def test_names(model, call, text):
 @pytest.mark.parametrize("call", [case[0] for case in ARGUMENTS + NAMES])
 def test_the_error_is_shown_at_the_users_line(model, call):
     """One frame of kcore at most below the line that made the call."""
-    with pytest.raises(Exception) as raised:  # noqa: PT011: which one it is is tested above
+    with pytest.raises(Exception) as raised:
         call(model)
     frames = traceback.extract_tb(raised.value.__traceback__)
     assert [frame.name for frame in frames[1:]] == ["<lambda>", "call"]
