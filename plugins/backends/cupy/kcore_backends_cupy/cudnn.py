@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from kcore_backends_cupy.availability import libraries_wanted
 from kcore_backends_cupy.launch import Launch
 from kcore_backends_cupy.layout import Span, span
-from kcore_backends_cupy.libraries import OncePerDevice
+from kcore_backends_cupy.libraries import Latest, OncePerDevice
 from kcore_backends_cupy.workspace import workspace
 
 if TYPE_CHECKING:
@@ -174,7 +173,7 @@ class Cudnn:
         self.module = module
         self._cupy = cupy
         self._handle: int = module.create_handle()
-        self._plans: OrderedDict[Convolution, Any] = OrderedDict()
+        self._plans = Latest()
         self._lock = threading.Lock()  # a handle serves one thread at a time
 
     def execute(self, graph: Any, memory: dict[int, int], workspace: int) -> None:
@@ -186,18 +185,15 @@ class Cudnn:
     def plan(self, wanted: Convolution) -> Any:
         """A graph with an execution plan, made once; None where cuDNN knows no way."""
         with self._lock:
-            if wanted in self._plans:
-                self._plans.move_to_end(wanted)
-                return self._plans[wanted]
-            try:
-                made = plan(self.module, wanted, self._handle)
-            except RuntimeError as error:
-                warnings.warn(f"cuDNN fails at {wanted}, which kcore computes itself: {error}", stacklevel=2)
-                made = None
-            self._plans[wanted] = made
-            if len(self._plans) > KEPT:
-                self._plans.popitem(last=False)
-            return made
+            return self._plans.get_or_make(wanted, self._make, KEPT)
+
+    def _make(self, wanted: Convolution) -> Any:
+        try:
+            return plan(self.module, wanted, self._handle)
+        except RuntimeError as error:
+            # 4: whoever called `plan`
+            warnings.warn(f"cuDNN fails at {wanted}, which kcore computes itself: {error}", stacklevel=4)
+            return None
 
     def call(self, ctx: Any, wanted: Convolution, arrays: tuple[Any, Any, Any]) -> Call | None:
         """The call that computes a convolution on arrays in the order of its roles, or None."""

@@ -25,7 +25,6 @@ import ctypes
 import threading
 import warnings
 import weakref
-from collections import OrderedDict
 from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_ulonglong, c_void_p
 from typing import Any, NamedTuple
 
@@ -33,7 +32,7 @@ from kcore.errors import ExecutionError
 from kcore_backends_cupy.availability import libraries_wanted
 from kcore_backends_cupy.launch import Launch
 from kcore_backends_cupy.layout import Span, span
-from kcore_backends_cupy.libraries import Library, OncePerDevice, StatusError, in_wheels
+from kcore_backends_cupy.libraries import Latest, Library, OncePerDevice, StatusError, in_wheels
 from kcore_backends_cupy.workspace import workspace
 
 Array = Any
@@ -188,7 +187,7 @@ class CudnnRnn(Library):
         self._library.cudnnGetErrorString.restype = c_char_p
         self._library.cudnnGetLastErrorString.argtypes = [c_char_p, c_size_t]
         self._library.cudnnGetLastErrorString.restype = None
-        self._layers: OrderedDict[Recurrence, Layer | None] = OrderedDict()
+        self._layers = Latest()
         self._lock = threading.RLock()
         self._handle = self.made("cudnnCreate")
 
@@ -202,19 +201,17 @@ class CudnnRnn(Library):
     def layer(self, wanted: Recurrence) -> Layer | None:
         """The layer, made once; None where cuDNN does not know it."""
         with self._lock:
-            if wanted in self._layers:
-                self._layers.move_to_end(wanted)
-                return self._layers[wanted]
-            try:
-                made: Layer | None = self._describe(wanted)
-            except StatusError as error:
-                if error.status // 1000 != CONSTANTS["CUDNN_STATUS_NOT_SUPPORTED"] // 1000:
-                    warnings.warn(f"cuDNN fails at {wanted}, which kcore computes itself: {error}", stacklevel=2)
-                made = None
-            self._layers[wanted] = made
-            if len(self._layers) > KEPT:
-                self._layers.popitem(last=False)
-            return made
+            made: Layer | None = self._layers.get_or_make(wanted, self._make, KEPT)
+        return made
+
+    def _make(self, wanted: Recurrence) -> Layer | None:
+        try:
+            return self._describe(wanted)
+        except StatusError as error:
+            if error.status // 1000 != CONSTANTS["CUDNN_STATUS_NOT_SUPPORTED"] // 1000:
+                # 4: whoever called `layer`
+                warnings.warn(f"cuDNN fails at {wanted}, which kcore computes itself: {error}", stacklevel=4)
+            return None
 
     def _describe(self, wanted: Recurrence) -> Layer:
         layer, descriptors = Layer(wanted), []

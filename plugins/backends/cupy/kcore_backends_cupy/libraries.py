@@ -6,6 +6,7 @@ import ctypes
 import importlib.util
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from ctypes import c_int, c_void_p
 from pathlib import Path
@@ -77,6 +78,24 @@ def in_wheels(file: str, folders: Sequence[str]) -> Iterator[str]:
             if path.exists():
                 yield str(path)
     yield file
+
+
+class Latest(OrderedDict[Any, Any]):
+    """What a library made, by what was wanted; as much as is kept, the latest used of it."""
+
+    def get_or_make(self, wanted: Any, make: Callable[[Any], Any], most: int) -> Any:
+        """What there is for `wanted`, or what `make` makes of it; None is an answer as well.
+
+        Args:
+            most: how many are kept.
+        """
+        if wanted in self:
+            self.move_to_end(wanted)
+            return self[wanted]
+        made = self[wanted] = make(wanted)
+        if len(self) > most:
+            self.popitem(last=False)
+        return made
 
 
 class OncePerDevice:

@@ -12,9 +12,10 @@ library of the tests is compiled against the header, and `CONSTANTS` against its
 from __future__ import annotations
 
 import ctypes
-import subprocess
 import sys
 from pathlib import Path
+
+from headers import check
 
 from kcore_backends_cupy.cublaslt import CONSTANTS, Algorithm, Heuristic
 
@@ -34,9 +35,7 @@ def program() -> str:
 
 
 def main(folders: list[str]) -> None:
-    command = ["g++", "-std=c++17", "-fsyntax-only", *(f"-I{folder}" for folder in folders)]
-    subprocess.run([*command, "-x", "c++", "-"], input=program(), text=True, check=True)
-    subprocess.run([*command, "-DHEADER", str(FAKE)], check=True)
+    check(program(), FAKE, folders)
     print(f"{len(CONSTANTS)} constants, the structures and the entry points are as kcore has them")
 
 

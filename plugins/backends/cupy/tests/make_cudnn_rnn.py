@@ -12,10 +12,11 @@ of the tests, which is compiled against the header.
 from __future__ import annotations
 
 import ctypes
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from headers import check
 
 from kcore_backends_cupy.cudnn_rnn import CONSTANTS, ENTRIES
 
@@ -53,9 +54,7 @@ def program() -> str:
 
 
 def main(folders: list[str]) -> None:
-    command = ["g++", "-std=c++17", "-fsyntax-only", *(f"-I{folder}" for folder in folders)]
-    subprocess.run([*command, "-x", "c++", "-"], input=program(), text=True, check=True)
-    subprocess.run([*command, "-DHEADER", str(FAKE)], check=True)
+    check(program(), FAKE, folders)
     print(f"{len(CONSTANTS)} constants, {len(ENTRIES)} entry points and the fake are as NVIDIA's headers have them")
 
 
