@@ -339,7 +339,9 @@ class ProgbarLogger(Callback):
                 if name in logs:
                     self._sums[name] = self._sums.get(name, 0.0) + logs[name] * units
         if bar.due():
-            bar.show(self.seen, [(k, self._shown(k, logs)) for k in self._sums] + list((self.averages or tuple)()))
+            averages = self.averages
+            values = [(k, self._shown(k, logs)) for k in self._sums] if averages is None else list(averages())
+            bar.show(self.seen, values)
 
     def reads_batch_logs(self) -> bool:
         """Whether it will look at what the batch that ends now reports."""
